@@ -1,0 +1,72 @@
+/* What want and have mean together: who belongs, which master is first, which CA is the cluster's, what must not
+ * be done and why. A pure reading of both, made anew whenever facts changed; rules ask it, nobody stores it. */
+#ifndef MODEL_VIEW_H
+#define MODEL_VIEW_H
+
+#include "model/have.h"
+#include "model/want.h"
+
+/* How a machine relates to the cluster, by two witnesses: its files and its Node object (DESIGN, Belonging). */
+enum belonging {
+    BELONG_UNKNOWN,  /* not reached, or the API does not answer while files are here */
+    BELONG_NO,       /* no files, no Node */
+    BELONG_MEMBER,   /* files and a Node with this machine's id (and, for a master, an etcd member) */
+    BELONG_ATTEMPT,  /* our own unfinished attempt to init or join */
+    BELONG_FILES,    /* files, but no Node: it was removed, or never registered */
+    BELONG_STALE,    /* the Node (or etcd member) under this address is another machine's */
+    BELONG_FOREIGN,  /* files of another cluster */
+};
+const char *belonging_name(enum belonging b);
+
+struct view {
+    const struct want *want;
+    const struct have *have;
+    bool settled;               /* true: judge what is, not what is planned (verification) */
+    enum belonging *belonging;  /* per host */
+    const char **trouble;       /* per host: why nothing may be done to it (unreachable, preflight, foreign), or NULL */
+    bool *trouble_is_refusal;   /* per host: a refusal (else: unknown) */
+    enum tri exists;            /* the cluster: true, proved absent, unknown */
+    const char *exists_reason;  /* why unknown */
+    int init_master;            /* where init happens when exists is false; -1: nowhere */
+    int live_master;            /* a member whose API answers, lowest index; -1: none */
+    int registry;               /* the node that serves the registry */
+    const char *ca;             /* sha256 of the cluster's CA; NULL: none yet */
+    int ca_holder;              /* a reached master that has the whole PKI; -1: none */
+    const char *blocked;        /* why nothing at all may be done, or NULL */
+    size_t n_masters, n_members;/* listed masters; masters that are members (leaving ones included) */
+    struct arena *arena;        /* own */
+};
+
+struct view *view_new(const struct want *w, const struct have *h, bool settled);
+void view_free(struct view *v);
+void view_freep(struct view **v);
+
+static inline const struct want_host *view_host(const struct view *v, int node)
+{
+    return &v->want->hosts[node];
+}
+static inline const struct fact *view_fact(const struct view *v, int node, enum fact_id f)
+{
+    return have_fact(v->have, node, f);
+}
+bool view_is_master(const struct view *v, int node);
+bool view_is_worker(const struct view *v, int node); /* listed or leaving, not a master */
+bool view_member(const struct view *v, int node);
+bool view_leaving(const struct view *v, int node);   /* not listed, and removal is consented to or already harmless */
+/* Will it have to be initialised or joined by this plan (nothing known forbids it)? */
+bool view_to_init(const struct view *v, int node);
+bool view_to_join(const struct view *v, int node);
+/* The control-plane members that the VIP shall have, "a:6443,b:6443" sorted: members that stay, and, unless settled,
+ * those that this plan initialises or joins. */
+const char *view_real_servers(const struct view *v, struct arena *a);
+/* "ipvs VIP:6443 a:6443,b:6443" or "nat …" as FACT_VIP_RULES would say it. NULL: the kernel's ability is unknown */
+const char *view_vip_rules(const struct view *v, int node, struct arena *a);
+const char *view_lvscare_pod(const struct view *v, struct arena *a);
+/* What apiserver.cluster.local must be on this node now (facts, DESIGN hosts.set / hosts.own); NULL: not known yet */
+const char *view_api_address(const struct view *v, int node);
+/* Guest record key of an image (and, for rootfs and patch, a machine): [-._a-zA-Z0-9]+ */
+const char *view_guest_key(const struct view *v, struct arena *a, int image, int node);
+/* "ADDRESS:PORT" with brackets where needed. */
+const char *host_port(struct arena *a, const char *address, unsigned port);
+
+#endif

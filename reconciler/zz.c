@@ -1,0 +1,2 @@
+#include "actions/kind.h"
+typedef int loop_nonempty;

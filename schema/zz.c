@@ -1,0 +1,2 @@
+#include "schema/tree.h"
+typedef int schema_nonempty;
