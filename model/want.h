@@ -4,6 +4,7 @@
 #ifndef MODEL_WANT_H
 #define MODEL_WANT_H
 
+#include "model/error.h"
 #include "model/policy.h"
 #include "model/value.h"
 
