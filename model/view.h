@@ -4,6 +4,7 @@
 #define MODEL_VIEW_H
 
 #include "model/have.h"
+#include "model/quorum.h"
 #include "model/want.h"
 
 /* How a machine relates to the cluster, by two witnesses: its files and its Node object (DESIGN, Belonging). */
@@ -30,9 +31,12 @@ struct view {
     int init_master;            /* where init happens when exists is false; -1: nowhere */
     int live_master;            /* a member whose API answers, lowest index; -1: none */
     int registry;               /* the node that serves the registry */
+    struct quorum quorum;       /* etcd as it is now; voters 0: none or unknown */
     const char *ca;             /* sha256 of the cluster's CA; NULL: none yet */
     int ca_holder;              /* a reached master that has the whole PKI; -1: none */
     const char *blocked;        /* why nothing at all may be done, or NULL */
+    const char **quorum_refusal;/* per host: why its joining or leaving etcd would cost the quorum, or NULL */
+    bool *render_needed;        /* per distinct render: some node's tree differs */
     size_t n_masters, n_members;/* listed masters; masters that are members (leaving ones included) */
     struct arena *arena;        /* own */
 };
@@ -52,7 +56,14 @@ static inline const struct fact *view_fact(const struct view *v, int node, enum 
 bool view_is_master(const struct view *v, int node);
 bool view_is_worker(const struct view *v, int node); /* listed or leaving, not a master */
 bool view_member(const struct view *v, int node);
-bool view_leaving(const struct view *v, int node);   /* not listed, and removal is consented to or already harmless */
+bool view_leaving(const struct view *v, int node);   /* not listed any more */
+/* Why this leaving node may not be removed now (no consent, protected, too many at once), or NULL. */
+const char *view_removal_refusal(const struct view *v, int node);
+/* Files of kubeadm or kubelet lie on this node: one of kubelet.conf, admin.conf, control-plane manifests, etcd data. */
+bool view_has_files(const struct view *v, int node);
+/* An unfinished attempt whose job does not run any more. */
+bool view_dead_attempt(const struct view *v, int node);
+bool view_rootfs_differs(const struct view *v, int node);
 /* Will it have to be initialised or joined by this plan (nothing known forbids it)? */
 bool view_to_init(const struct view *v, int node);
 bool view_to_join(const struct view *v, int node);

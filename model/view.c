@@ -1,0 +1,473 @@
+#include "model/view.h"
+
+#include "model/text.h"
+
+#include <string.h>
+
+const char *belonging_name(enum belonging b)
+{
+    static const char *const names[] = {"unknown", "new", "member", "unfinished", "files only", "stale", "foreign"};
+    return names[b];
+}
+
+static enum tri state(const struct view *v, int node, enum fact_id f)
+{
+    return view_fact(v, node, f)->state;
+}
+
+static bool yes(const struct view *v, int node, enum fact_id f)
+{
+    return state(v, node, f) == TRI_TRUE;
+}
+
+static bool reached(const struct view *v, int node)
+{
+    return yes(v, node, FACT_REACHED);
+}
+
+bool view_is_master(const struct view *v, int node)
+{
+    return host_is_master(view_host(v, node));
+}
+
+bool view_is_worker(const struct view *v, int node)
+{
+    return !view_is_master(v, node);
+}
+
+bool view_leaving(const struct view *v, int node)
+{
+    return !view_host(v, node)->listed;
+}
+
+static const enum fact_id file_facts[] = {FACT_KUBELET_CONF, FACT_ADMIN_CONF, FACT_MANIFESTS, FACT_ETCD_DATA};
+
+bool view_has_files(const struct view *v, int node)
+{
+    for (size_t i = 0; i < ARRAY_LEN(file_facts); i++)
+        if (yes(v, node, file_facts[i]))
+            return true;
+    return false;
+}
+
+static bool files_known(const struct view *v, int node)
+{
+    if (state(v, node, FACT_ATTEMPT) == TRI_UNKNOWN)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(file_facts); i++)
+        if (state(v, node, file_facts[i]) == TRI_UNKNOWN)
+            return false;
+    return true;
+}
+
+/* Files of a finished join or init, on a machine that this cluster prepared. */
+static bool has_our_files(const struct view *v, int node)
+{
+    return view_has_files(v, node) && !yes(v, node, FACT_ATTEMPT) && yes(v, node, FACT_OURS);
+}
+
+bool view_dead_attempt(const struct view *v, int node)
+{
+    if (!yes(v, node, FACT_ATTEMPT))
+        return false;
+    const struct fact *jobs = view_fact(v, node, FACT_JOBS);
+    return jobs->state == TRI_FALSE || (jobs->state == TRI_TRUE && !strstr(jobs->value, "kubeadm."));
+}
+
+/* ---- does the cluster exist, which CA is its own */
+
+static void note(const char **slot, const char *words)
+{
+    if (!*slot)
+        *slot = words;
+}
+
+static void find_live_master(struct view *v)
+{
+    v->live_master = -1;
+    for (int listed = 1; listed >= 0 && v->live_master < 0; listed--)
+        for (size_t i = 0; i < v->want->n_hosts && v->live_master < 0; i++) {
+            int n = (int)i;
+            if (view_is_master(v, n) && view_host(v, n)->listed == (bool)listed && has_our_files(v, n) &&
+                yes(v, n, FACT_API_ANSWERS))
+                v->live_master = n;
+        }
+}
+
+/* The cluster's CA: of a master whose API answers, else of masters that carry our files, else what we pushed before
+ * an init that never finished. Two different ones are nobody's to choose between. */
+static void find_ca(struct view *v)
+{
+    for (int pass = 0; pass < 2 && !v->ca; pass++) {
+        int from = -1;
+        for (size_t i = 0; i < v->want->n_hosts; i++) {
+            int n = (int)i;
+            if (!view_is_master(v, n) || !yes(v, n, FACT_CA))
+                continue;
+            const char *ca = view_fact(v, n, FACT_CA)->value;
+            bool counts = pass == 0 ? has_our_files(v, n) : have_is(v->have, n, FACT_CA_STAMP, ca);
+            if (!counts)
+                continue;
+            if (v->live_master >= 0 && n != v->live_master && !yes(v, n, FACT_API_ANSWERS))
+                continue; /* judged as foreign below, when it differs */
+            if (!v->ca) {
+                v->ca = ca;
+                from = n;
+            } else if (!str_eq(v->ca, ca)) {
+                note(&v->blocked, arena_printf(v->arena,
+                                               "masters %s and %s carry two different cluster CAs; nothing is done until "
+                                               "one of them is cleaned or removed from the file",
+                                               view_host(v, from)->address, view_host(v, n)->address));
+            }
+        }
+    }
+    v->ca_holder = -1;
+    for (size_t i = 0; i < v->want->n_hosts && v->ca_holder < 0 && v->ca; i++)
+        if (view_is_master(v, (int)i) && reached(v, (int)i) && yes(v, (int)i, FACT_PKI) &&
+            have_is(v->have, (int)i, FACT_CA, v->ca))
+            v->ca_holder = (int)i;
+}
+
+/* Proved absent only when every master answered and none shows a trace (DESIGN, Probe). */
+static void judge_existence(struct view *v)
+{
+    const char *unknown = NULL;
+    bool exists = false;
+    for (size_t i = 0; i < v->want->n_hosts; i++) {
+        int n = (int)i;
+        const char *address = view_host(v, n)->address;
+        if (has_our_files(v, n) && view_is_master(v, n)) {
+            exists = true;
+        } else if (view_is_master(v, n) && (!reached(v, n) || !files_known(v, n))) {
+            note(&unknown, arena_printf(v->arena, "master %s could not be looked at (%s), so it cannot be told whether a "
+                                                  "cluster exists already",
+                                        address, reached(v, n) ? "facts unknown" : view_fact(v, n, FACT_REACHED)->value
+                                                                       ? view_fact(v, n, FACT_REACHED)->value : "unreachable"));
+        } else if (reached(v, n) && view_has_files(v, n) && !yes(v, n, FACT_ATTEMPT)) {
+            note(&unknown, arena_printf(v->arena, "%s %s carries files of a cluster that is not this one",
+                                        view_is_master(v, n) ? "master" : "worker", address));
+        } else if (view_is_master(v, n) && yes(v, n, FACT_CA) && !yes(v, n, FACT_ATTEMPT) &&
+                   !have_is(v->have, n, FACT_CA_STAMP, view_fact(v, n, FACT_CA)->value)) {
+            note(&unknown, arena_printf(v->arena, "master %s carries a cluster CA (/etc/kubernetes/pki/ca.crt) that "
+                                                  "reconcile did not put there", address));
+        }
+    }
+    v->exists = exists ? TRI_TRUE : unknown ? TRI_UNKNOWN : TRI_FALSE;
+    v->exists_reason = exists ? NULL : unknown;
+}
+
+/* ---- each node */
+
+static bool is_foreign(const struct view *v, int node)
+{
+    if (!reached(v, node) || yes(v, node, FACT_ATTEMPT))
+        return false;
+    const struct fact *ca = view_fact(v, node, FACT_CA);
+    bool marked = view_has_files(v, node) || (view_is_master(v, node) && ca->state == TRI_TRUE);
+    if (!marked)
+        return false;
+    if (ca->state == TRI_TRUE && v->ca && !str_eq(ca->value, v->ca))
+        return true;
+    return view_has_files(v, node) && state(v, node, FACT_OURS) == TRI_FALSE;
+}
+
+static enum belonging judge(const struct view *v, int node)
+{
+    const struct fact *object = view_fact(v, node, FACT_NODE_OBJECT);
+    if (!reached(v, node) || !files_known(v, node))
+        return BELONG_UNKNOWN;
+    if (is_foreign(v, node))
+        return BELONG_FOREIGN;
+    if (yes(v, node, FACT_ATTEMPT))
+        return BELONG_ATTEMPT;
+    bool same = object->state == TRI_TRUE && str_eq(object->value, view_fact(v, node, FACT_MACHINE_ID)->value);
+    if (view_has_files(v, node)) {
+        if (object->state == TRI_UNKNOWN)
+            return BELONG_UNKNOWN;
+        if (object->state == TRI_FALSE)
+            return BELONG_FILES;
+        if (!same)
+            return BELONG_STALE;
+        if (view_is_master(v, node) && state(v, node, FACT_ETCD_MEMBER) == TRI_FALSE &&
+            !value_path(v->want->cluster_configuration, "etcd.external"))
+            return BELONG_FILES;
+        return BELONG_MEMBER;
+    }
+    if (object->state == TRI_TRUE || yes(v, node, FACT_ETCD_MEMBER))
+        return BELONG_STALE;
+    if (object->state == TRI_FALSE)
+        return BELONG_NO;
+    return v->exists == TRI_FALSE ? BELONG_NO : BELONG_UNKNOWN;
+}
+
+struct preflight {
+    const char **names; /* hostname and node, sorted, for duplicates */
+    int *nodes;
+    size_t n;
+};
+
+struct named {
+    const char *name;
+    int node;
+};
+
+static int named_cmp(const void *a, const void *b)
+{
+    const struct named *x = a, *y = b;
+    int c = strcmp(x->name, y->name);
+    return c ? c : x->node - y->node;
+}
+
+static void trouble(struct view *v, int node, bool refusal, const char *words)
+{
+    if (v->trouble[node])
+        return;
+    v->trouble[node] = words;
+    v->trouble_is_refusal[node] = refusal;
+}
+
+/* Kubernetes names Nodes by hostname: the second of a pair would take the first one's place. */
+static void refuse_duplicates(struct view *v, enum fact_id f, const char *what, const char *remedy)
+{
+    struct named *all = mem_alloc((v->want->n_hosts + 1) * sizeof *all);
+    size_t n = 0;
+    for (size_t i = 0; i < v->want->n_hosts; i++)
+        if (view_host(v, (int)i)->listed && yes(v, (int)i, f))
+            all[n++] = (struct named){view_fact(v, (int)i, f)->value, (int)i};
+    qsort(all, n, sizeof *all, named_cmp);
+    for (size_t i = 0; i < n; i++) {
+        bool before = i > 0 && str_eq(all[i].name, all[i - 1].name);
+        bool behind = i + 1 < n && str_eq(all[i].name, all[i + 1].name);
+        if ((!before && !behind) || v->belonging[all[i].node] == BELONG_MEMBER)
+            continue;
+        int other = all[before ? i - 1 : i + 1].node;
+        trouble(v, all[i].node, true,
+                arena_printf(v->arena, "its %s \"%s\" is also that of %s; %s", what, all[i].name,
+                             view_host(v, other)->address, remedy));
+    }
+    free(all);
+}
+
+static const char *busy_port(const struct view *v, int node, struct arena *a)
+{
+    const struct fact *busy = view_fact(v, node, FACT_PORTS_BUSY);
+    if (busy->state != TRI_TRUE)
+        return NULL;
+    static const char *const master[] = {"2379", "2380", "6443", "10250", "10257", "10259"};
+    static const char *const worker[] = {"10250"};
+    const char *const *ports = view_is_master(v, node) ? master : worker;
+    size_t n = view_is_master(v, node) ? ARRAY_LEN(master) : ARRAY_LEN(worker);
+    for (size_t i = 0; i < n; i++)
+        if (list_has(busy->value, ports[i]))
+            return arena_strdup(a, ports[i]);
+    return NULL;
+}
+
+/* What Sealos checks by script (facts 2.8), here as reasons in the plan; only for nodes that are not members yet. */
+static void preflight(struct view *v, int node)
+{
+    const struct policy *p = &v->want->policy;
+    const struct want_host *h = view_host(v, node);
+    const struct fact *skew = view_fact(v, node, FACT_CLOCK_SKEW), *disk = view_fact(v, node, FACT_DISK_FREE);
+    const struct fact *arch = view_fact(v, node, FACT_ARCH);
+    if (v->belonging[node] == BELONG_MEMBER)
+        return;
+    if (skew->state == TRI_TRUE && llabs(strtoll(skew->value, NULL, 10)) > (long long)p->clock_tolerance_s)
+        trouble(v, node, true,
+                arena_printf(v->arena, "its clock is off by %s s (more than %u s): certificates would not be valid yet or "
+                                       "any more; set the clock (chrony, ntpd) and run again",
+                             skew->value, p->clock_tolerance_s));
+    if (disk->state == TRI_TRUE && strtoull(disk->value, NULL, 10) < p->disk_free_mib)
+        trouble(v, node, true,
+                arena_printf(v->arena, "only %s MiB are free under /var/lib (at least %u are needed); free some space, or "
+                                       "set spec.minDiskFree in the ReconcilePolicy",
+                             disk->value, p->disk_free_mib));
+    if (h->arch && arch->state == TRI_TRUE && !str_eq(h->arch, arch->value))
+        trouble(v, node, true,
+                arena_printf(v->arena, "it is %s, but the file says %s; correct its roles", arch->value, h->arch));
+    const char *port = view_has_files(v, node) || yes(v, node, FACT_ATTEMPT) ? NULL : busy_port(v, node, v->arena);
+    if (port)
+        trouble(v, node, true,
+                arena_printf(v->arena, "port %s is in use, which kubeadm needs; stop what listens there", port));
+}
+
+static void find_trouble(struct view *v)
+{
+    for (size_t i = 0; i < v->want->n_hosts; i++) {
+        int n = (int)i;
+        const struct fact *r = view_fact(v, n, FACT_REACHED);
+        if (r->state != TRI_TRUE) {
+            trouble(v, n, false, arena_printf(v->arena, "%s", r->value ? r->value : "unreachable"));
+        } else if (state(v, n, FACT_ROOT) == TRI_FALSE) {
+            trouble(v, n, true, "the login user has no root rights; use root, or a user who may use sudo");
+        } else if (v->belonging[n] == BELONG_FOREIGN) {
+            trouble(v, n, true,
+                    arena_printf(v->arena, "it belongs to another cluster (its %s is not this cluster's); nothing on it "
+                                           "is touched: clean it (kubeadm reset) or take it out of the file",
+                                 yes(v, n, FACT_CA) ? "/etc/kubernetes/pki/ca.crt" : "/etc/kubernetes"));
+        } else if (view_host(v, n)->listed) {
+            preflight(v, n);
+        }
+    }
+    refuse_duplicates(v, FACT_HOSTNAME, "hostname", "give each node a name of its own");
+    refuse_duplicates(v, FACT_MACHINE_ID, "machine id",
+                      "remove /etc/machine-id and run systemd-machine-id-setup on the copy");
+}
+
+/* ---- choices */
+
+static void choose_init_master(struct view *v)
+{
+    v->init_master = -1;
+    if (v->exists != TRI_FALSE)
+        return;
+    for (int pass = 0; pass < 2 && v->init_master < 0; pass++)
+        for (size_t i = 0; i < v->want->n_hosts && v->init_master < 0; i++) {
+            int n = (int)i;
+            if (!view_is_master(v, n) || !view_host(v, n)->listed || v->trouble[n])
+                continue;
+            if (pass == 1 || have_is(v->have, n, FACT_ATTEMPT, "init"))
+                v->init_master = n;
+        }
+    if (v->init_master < 0)
+        for (size_t i = 0; i < v->want->n_hosts; i++)
+            if (view_is_master(v, (int)i) && v->trouble[i])
+                note(&v->blocked, arena_printf(v->arena, "no master can be initialised: %s: %s",
+                                               view_host(v, (int)i)->address, v->trouble[i]));
+}
+
+/* Sticky: a registry that serves stays; never simply "the first in the list". */
+static void choose_registry(struct view *v)
+{
+    int by_role = -1, by_stamp = -1, by_hosts = -1, lowest = -1;
+    for (size_t i = 0; i < v->want->n_hosts; i++) {
+        int n = (int)i;
+        const struct want_host *h = view_host(v, n);
+        if (!h->listed || (!host_is_master(h) && !(h->roles & ROLE_REGISTRY)))
+            continue;
+        if ((h->roles & ROLE_REGISTRY) && by_role < 0)
+            by_role = n;
+        if (yes(v, n, FACT_REGISTRY_STAMP) && by_stamp < 0)
+            by_stamp = n;
+        if (lowest < 0)
+            lowest = n;
+    }
+    if (by_role < 0 && by_stamp < 0)
+        for (size_t i = 0, best = 0; i < v->want->n_hosts; i++) {
+            size_t votes = 0;
+            int n = (int)i;
+            if (!view_is_master(v, n) || !view_host(v, n)->listed)
+                continue;
+            for (size_t k = 0; k < v->want->n_hosts; k++)
+                votes += have_is(v->have, (int)k, FACT_HOSTS_REGISTRY, view_host(v, n)->address);
+            if (votes > best) {
+                best = votes;
+                by_hosts = n;
+            }
+        }
+    v->registry = by_role >= 0    ? by_role
+                  : by_stamp >= 0 ? by_stamp
+                  : by_hosts >= 0 ? by_hosts
+                  : v->init_master >= 0 ? v->init_master
+                                        : lowest;
+}
+
+/* The membership steps in the order in which the graph will take them: members that are dead or another machine's
+ * leave, newcomers join one after the other, live leaving ones go. */
+static void count_quorum(struct view *v)
+{
+    struct quorum q = {0, 0};
+    for (size_t i = 0; i < v->want->n_hosts; i++)
+        if (yes(v, (int)i, FACT_ETCD_MEMBER)) {
+            q.voters++;
+            q.healthy += yes(v, (int)i, FACT_ETCD_HEALTHY);
+        }
+    q.voters += (unsigned)v->have->cluster.n_stray;
+    v->quorum = q;
+    if (v->have->cluster.etcd != TRI_TRUE || v->exists != TRI_TRUE)
+        return;
+    for (int step = 0; step < 3; step++)
+        for (size_t i = 0; i < v->want->n_hosts; i++) {
+            int n = (int)i;
+            bool healthy = yes(v, n, FACT_ETCD_HEALTHY), member = yes(v, n, FACT_ETCD_MEMBER);
+            bool live_leave = view_leaving(v, n) && reached(v, n) && v->belonging[n] == BELONG_MEMBER;
+            bool dead_leave = !live_leave && (view_leaving(v, n) || v->belonging[n] == BELONG_STALE ||
+                                              (v->belonging[n] == BELONG_FILES && view_is_master(v, n)) ||
+                                              view_dead_attempt(v, n));
+            if (view_leaving(v, n) && view_removal_refusal(v, n))
+                continue;
+            if (step == 1 ? !(view_is_master(v, n) && view_to_join(v, n)) : !member || !(step ? live_leave : dead_leave))
+                continue;
+            bool ok = step == 1 ? quorum_may_add(q) : quorum_may_remove(q, healthy);
+            if (!ok) {
+                v->quorum_refusal[n] = arena_printf(
+                    v->arena, "etcd has %u of %u members healthy; %s would leave no quorum", q.healthy, q.voters,
+                    step == 1 ? "one more (counted as not yet healthy)" : "taking this one away");
+                continue;
+            }
+            if (step == 1) {
+                q.voters++;
+                q.healthy++; /* its join is proved by its health before the next step starts */
+            } else {
+                q.voters--;
+                q.healthy -= healthy;
+            }
+        }
+}
+
+static void count_unreachable(struct view *v)
+{
+    int missing = 0;
+    for (size_t i = 0; i < v->want->n_hosts; i++)
+        missing += view_host(v, (int)i)->listed && !reached(v, (int)i);
+    if (v->want->policy.max_unreachable >= 0 && missing > v->want->policy.max_unreachable)
+        note(&v->blocked, arena_printf(v->arena, "%d nodes are unreachable, and the policy allows %d (spec.maxUnreachable)",
+                                       missing, v->want->policy.max_unreachable));
+}
+
+struct view *view_new(const struct want *w, const struct have *h, bool settled)
+{
+    struct view *v = mem_alloc(sizeof *v);
+    v->arena = arena_new();
+    v->want = w;
+    v->have = h;
+    v->settled = settled;
+    size_t n = w->n_hosts;
+    v->belonging = arena_alloc(v->arena, n * sizeof *v->belonging);
+    v->trouble = arena_alloc(v->arena, n * sizeof *v->trouble);
+    v->trouble_is_refusal = arena_alloc(v->arena, n * sizeof *v->trouble_is_refusal);
+    v->quorum_refusal = arena_alloc(v->arena, n * sizeof *v->quorum_refusal);
+    v->render_needed = arena_alloc(v->arena, w->n_renders * sizeof *v->render_needed);
+    find_live_master(v);
+    find_ca(v);
+    judge_existence(v);
+    for (size_t i = 0; i < n; i++)
+        v->belonging[i] = judge(v, (int)i);
+    find_trouble(v);
+    count_unreachable(v);
+    if (v->exists == TRI_UNKNOWN)
+        note(&v->blocked, v->exists_reason);
+    choose_init_master(v);
+    choose_registry(v);
+    for (size_t i = 0; i < n; i++) {
+        v->n_masters += view_is_master(v, (int)i) && view_host(v, (int)i)->listed;
+        v->n_members += view_is_master(v, (int)i) && view_member(v, (int)i);
+        if (w->render_of[i] >= 0 && view_rootfs_differs(v, (int)i))
+            v->render_needed[w->render_of[i]] = true;
+    }
+    count_quorum(v);
+    return v;
+}
+
+void view_free(struct view *v)
+{
+    if (!v)
+        return;
+    arena_free(v->arena);
+    free(v);
+}
+
+void view_freep(struct view **v)
+{
+    view_free(*v);
+}

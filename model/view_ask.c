@@ -1,0 +1,133 @@
+/* The questions that rules ask a view. */
+#include "model/text.h"
+#include "model/view.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool yes(const struct view *v, int node, enum fact_id f)
+{
+    return view_fact(v, node, f)->state == TRI_TRUE;
+}
+
+bool view_member(const struct view *v, int node)
+{
+    if (v->belonging[node] == BELONG_MEMBER)
+        return true;
+    /* A member that cannot be reached stays one: it is listed by the API. */
+    return v->belonging[node] == BELONG_UNKNOWN && yes(v, node, FACT_NODE_OBJECT) &&
+           (view_is_worker(v, node) || yes(v, node, FACT_ETCD_MEMBER) ||
+            value_path(v->want->cluster_configuration, "etcd.external"));
+}
+
+bool view_to_init(const struct view *v, int node)
+{
+    return v->exists == TRI_FALSE && node == v->init_master && !v->blocked;
+}
+
+bool view_to_join(const struct view *v, int node)
+{
+    if (!view_host(v, node)->listed || v->trouble[node] || v->blocked)
+        return false;
+    switch (v->belonging[node]) {
+    case BELONG_NO:
+    case BELONG_ATTEMPT:
+    case BELONG_FILES:
+    case BELONG_STALE:
+        break;
+    default:
+        return false;
+    }
+    if (v->exists == TRI_TRUE)
+        return v->live_master >= 0;
+    return v->exists == TRI_FALSE && v->init_master >= 0 && node != v->init_master;
+}
+
+bool view_rootfs_differs(const struct view *v, int node)
+{
+    const struct fact *f = view_fact(v, node, FACT_ROOTFS);
+    if (!view_host(v, node)->listed || v->trouble[node] || v->blocked || f->state == TRI_UNKNOWN)
+        return false;
+    return f->state == TRI_FALSE || !str_eq(f->value, v->want->render_keys[node]);
+}
+
+const char *view_removal_refusal(const struct view *v, int node)
+{
+    const struct want *w = v->want;
+    const struct want_host *h = view_host(v, node);
+    if (h->listed)
+        return NULL;
+    for (const char *const *p = w->policy.protect; p && *p; p++)
+        if (str_eq(*p, h->address))
+            return "it is protected (spec.protect of the ReconcilePolicy)";
+    int leaving = 0;
+    for (size_t i = 0; i < w->n_hosts; i++)
+        leaving += !w->hosts[i].listed;
+    if (w->policy.max_removals >= 0 && leaving > w->policy.max_removals)
+        return "more nodes would be removed at once than the policy allows (spec.maxRemovals)";
+    if (!w->consent && !w->policy.allow_removals)
+        return "removing a node needs consent: run with --yes, or set spec.allowRemovals in a ReconcilePolicy";
+    return NULL;
+}
+
+const char *host_port(struct arena *a, const char *address, unsigned port)
+{
+    return arena_printf(a, strchr(address, ':') ? "[%s]:%u" : "%s:%u", address, port);
+}
+
+static bool serves_api(const struct view *v, int node)
+{
+    if (!view_is_master(v, node))
+        return false;
+    if (view_leaving(v, node))
+        return view_removal_refusal(v, node) && view_member(v, node);
+    if (view_member(v, node))
+        return true;
+    return !v->settled && !v->quorum_refusal[node] && (view_to_init(v, node) || view_to_join(v, node));
+}
+
+const char *view_real_servers(const struct view *v, struct arena *a)
+{
+    _cleanup_(text_free) struct text t = {0};
+    for (size_t i = 0; i < v->want->n_hosts; i++)
+        if (serves_api(v, (int)i))
+            text_addf(&t, "%s%s", t.len ? "," : "", host_port(a, v->want->hosts[i].address, v->want->bind_port));
+    return arena_strdup(a, text_str(&t));
+}
+
+const char *view_vip_rules(const struct view *v, int node, struct arena *a)
+{
+    const struct fact *kernel = view_fact(v, node, FACT_IPVS_KERNEL);
+    if (kernel->state == TRI_UNKNOWN)
+        return NULL;
+    return arena_printf(a, "%s %s %s", kernel->state == TRI_TRUE ? "ipvs" : "nat",
+                        host_port(a, v->want->vip, v->want->bind_port), view_real_servers(v, a));
+}
+
+const char *view_lvscare_pod(const struct view *v, struct arena *a)
+{
+    return arena_printf(a, "vs=%s rs=%s image=%s", host_port(a, v->want->vip, v->want->bind_port),
+                        view_real_servers(v, a), v->want->lvscare_image ? v->want->lvscare_image : "");
+}
+
+const char *view_api_address(const struct view *v, int node)
+{
+    if (view_leaving(v, node))
+        return NULL;
+    if (view_is_worker(v, node))
+        return v->want->vip;
+    if (view_member(v, node) || view_to_init(v, node))
+        return view_host(v, node)->address;
+    int other = v->live_master >= 0 ? v->live_master : v->init_master;
+    return other >= 0 ? view_host(v, other)->address : NULL;
+}
+
+const char *view_guest_key(const struct view *v, struct arena *a, int image, int node)
+{
+    const struct want_image *im = &v->want->images[image];
+    const char *colon = im->digest ? strchr(im->digest, ':') : NULL;
+    const char *hex = colon ? colon + 1 : im->digest ? im->digest : "unresolved";
+    if (node < 0)
+        return arena_printf(a, "sha256.%s", hex);
+    return arena_printf(a, "sha256.%s.%s", hex, view_fact(v, node, FACT_MACHINE_ID)->value);
+}
