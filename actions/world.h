@@ -81,8 +81,10 @@ struct world_ops {
     /* Writes one file atomically (temporary, fsync, rename), owner root, with mode; makes its directory. */
     int (*put)(struct world *w, int node, const char *path, uint32_t mode, const void *data, size_t len, struct error **err);
     int (*tree)(struct world *w, int node, const struct world_tree *t, struct world_tree_stats *ret, struct error **err);
-    /* Runs the probe's sections on the node; ret is the raw answer for answer_parse (model/answer.h). */
-    int (*observe)(struct world *w, int node, unsigned sections, struct text *ret, struct error **err);
+    /* Runs the probe's sections on the node (over SSH: the program of probe_script, means/probe.h, as sh does); ret
+     * is the raw answer for answer_parse (model/answer.h), framed with this nonce. Call probe_observe, not this. */
+    int (*observe)(struct world *w, int node, unsigned sections, const char *nonce, struct text *ret,
+                   struct error **err);
 };
 
 struct world {
@@ -108,9 +110,10 @@ static inline int world_tree(struct world *w, int node, const struct world_tree 
 {
     return w->ops->tree(w, node, t, ret, err);
 }
-static inline int world_observe(struct world *w, int node, unsigned sections, struct text *ret, struct error **err)
+static inline int world_observe(struct world *w, int node, unsigned sections, const char *nonce, struct text *ret,
+                                struct error **err)
 {
-    return w->ops->observe(w, node, sections, ret, err);
+    return w->ops->observe(w, node, sections, nonce, ret, err);
 }
 
 #endif

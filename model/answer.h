@@ -16,9 +16,19 @@ int answer_parse(const struct want *w, struct have *h, int node, unsigned sectio
 /* What one master (or, for SECTION_SELF, the node itself) said about the cluster; NULL where it said nothing. */
 void answer_view_free(struct answer_view *v);
 void answer_view_freep(struct answer_view **v);
-/* Chooses among the views of all answering masters and derives the cluster's facts and each node's NODE_*, ETCD_*.
- * views[i] may be NULL. Nodes match hosts by InternalIP, else by recorded name. A view from a single re-probed master
- * replaces what was known. With no view at all, the cluster's facts become unknown. */
+/* Chooses among the views (NULL ones are skipped) and derives the cluster's facts and each node's NODE_*, ETCD_*.
+ * The view of an answering master of our cluster is taken, one whose own etcd answers before others; a master of a
+ * foreign cluster is outvoted by the CA we put there, then by the number of our hosts it knows. Nodes match hosts by
+ * InternalIP, else by recorded name, else by machine-id; etcd members by peer address, else by the Node's name.
+ * Where no view answers, nothing about the cluster changes (but see answer_conclude). A view of SECTION_SELF
+ * changes that node's NODE_* only. */
 void answer_merge(const struct want *w, struct have *h, struct answer_view *const *views, size_t n);
+/* After a look at every host, in place of answer_merge: as that, and where no API answers, the cluster's facts and all
+ * NODE_*, ETCD_* become unknown, with the reason; or false, where every master was reached and shows no trace of a
+ * cluster but at most our own unfinished init (no cluster, hence no Node). */
+void answer_conclude(const struct want *w, struct have *h, struct answer_view *const *views, size_t n);
+
+/* Bootstrap tokens with a description that begins so are ours. */
+#define ANSWER_TOKEN_PREFIX "reconcile"
 
 #endif

@@ -44,7 +44,7 @@ enum section {
     FACT(HOSTS_REGISTRY, "hosts.registry", HOSTS, "hosts entry of the registry") /* address */                         \
     FACT(HOSTS_API, "hosts.api", HOSTS, "hosts entry of apiserver.cluster.local")                                      \
     FACT(HOSTS_LVSCARE, "hosts.lvscare", HOSTS, "hosts entry of lvscare.node.ip")                                      \
-    FACT(REGISTRY_IMAGES, "registry.images", REGISTRY, "images in the registry directory") /* digests, comma */        \
+    FACT(REGISTRY_IMAGES, "registry.images", REGISTRY, "images in the registry directory") /* sha256:…,sha256:… */     \
     FACT(REGISTRY_STAMP, "registry.stamp", REGISTRY, "registry set up from")     /* key */                             \
     FACT(REGISTRY_SERVING, "registry.serving", REGISTRY, "registry serving")                                           \
     FACT(INIT_STAMP, "init.stamp", INIT, "node set up from")                     /* key */                             \
