@@ -39,13 +39,15 @@ enum scope {
     SCOPE_REGISTRY, /* the registry's node */
     SCOPE_RENDER,   /* node → its render */
     SCOPE_IMAGES,   /* render → every rootfs or patch image */
-    SCOPE_PRECEDING,/* same kind: all with a smaller subject (a chain, made of single links) */
-    SCOPE_LEAVING,  /* nodes that leave (or are stale); from a node: its own removal */
-    SCOPE_STAYING_MASTERS,
+    SCOPE_CHAIN,    /* the same kind: the planned one before it, so that they run one after the other */
+    SCOPE_PREVIOUS_IMAGE, /* the same kind: what is planned for the nearest earlier image (on the same node, if both have one) */
+    SCOPE_OTHERS,   /* all but the same node */
 };
 struct edge {
     const char *kind; /* NULL ends the table */
     enum scope scope;
+    /* NULL: always; else whether the edge holds from this subject to that one */
+    bool (*when)(const struct view *v, struct subject from, struct subject to);
 };
 
 enum lock {

@@ -72,6 +72,8 @@ bool view_to_join(const struct view *v, int node);
 const char *view_real_servers(const struct view *v, struct arena *a);
 /* "ipvs VIP:6443 a:6443,b:6443" or "nat …" as FACT_VIP_RULES would say it. NULL: the kernel's ability is unknown */
 const char *view_vip_rules(const struct view *v, int node, struct arena *a);
+/* Equal by meaning: words in order, comma-separated lists within them in any order. */
+bool view_same_servers(const char *a, const char *b);
 const char *view_lvscare_pod(const struct view *v, struct arena *a);
 /* What apiserver.cluster.local must be on this node now (facts, DESIGN hosts.set / hosts.own); NULL: not known yet */
 const char *view_api_address(const struct view *v, int node);

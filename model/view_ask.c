@@ -104,6 +104,49 @@ const char *view_vip_rules(const struct view *v, int node, struct arena *a)
                         host_port(a, v->want->vip, v->want->bind_port), view_real_servers(v, a));
 }
 
+/* The next word of *s, split at sep; NULL at the end. */
+static char *word(char **s, char sep)
+{
+    char *start = *s;
+    if (!start)
+        return NULL;
+    char *end = strchr(start, sep);
+    if (end)
+        *end++ = 0;
+    *s = end;
+    return start;
+}
+
+static int text_cmp(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* "a rs=z,b" → "a rs=b,z": each word's list sorted, a key in front of '=' kept there. */
+static void normalise(const char *text, struct text *out)
+{
+    _cleanup_(mem_freep) char *copy = mem_strdup(text);
+    char *rest = copy;
+    for (char *w = word(&rest, ' '); w; w = word(&rest, ' ')) {
+        char *items[512], *equals = strchr(w, '='), *list = equals ? equals + 1 : w;
+        size_t n = 0;
+        text_addf(out, "%s%.*s", out->len ? " " : "", (int)(list - w), w);
+        for (char *i = word(&list, ','); i && n < ARRAY_LEN(items); i = word(&list, ','))
+            items[n++] = i;
+        qsort(items, n, sizeof *items, text_cmp);
+        for (size_t i = 0; i < n; i++)
+            text_addf(out, "%s%s", i ? "," : "", items[i]);
+    }
+}
+
+bool view_same_servers(const char *a, const char *b)
+{
+    _cleanup_(text_free) struct text x = {0}, y = {0};
+    normalise(a, &x);
+    normalise(b, &y);
+    return str_eq(text_str(&x), text_str(&y));
+}
+
 const char *view_lvscare_pod(const struct view *v, struct arena *a)
 {
     return arena_printf(a, "vs=%s rs=%s image=%s", host_port(a, v->want->vip, v->want->bind_port),
