@@ -1,2 +1,0 @@
-#include "actions/kind.h"
-typedef int loop_nonempty;
