@@ -58,6 +58,10 @@ struct value *value_clone(struct arena *a, const struct value *v)
     struct value *c = make(a, v->kind, v->text, v->plain);
     c->line = v->line;
     c->column = v->column;
+    c->start = v->start;
+    c->end = v->end;
+    c->key_start = v->key_start;
+    c->key_end = v->key_end;
     for (size_t i = 0; i < v->n; i++) {
         struct value *item = value_clone(a, v->items[i]);
         if (v->kind == VALUE_MAP)

@@ -16,6 +16,9 @@ struct value {
     struct value **items; /* list, map: n values */
     size_t n, cap, key_cap; /* n is the count; the rest is growth */
     int line, column;     /* from 1, where it came from a file; else 0 */
+    /* Byte ranges in that file, quotes and brackets included; end 0: none (made by a program, by an alias or
+     * by a merge key). key_start and key_end: of the key under which it stands in its map. */
+    uint32_t start, end, key_start, key_end;
 };
 
 struct value *value_null(struct arena *a);

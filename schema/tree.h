@@ -1,15 +1,25 @@
 /* YAML and JSON text into model/value trees, by libfyaml's events, with the place of everything. Checks what
- * libfyaml does not: bytes that are not UTF-8 or are control characters (they would silently end the stream),
- * duplicate keys, undefined aliases, depth (64) and expansion of aliases and `<<` (a budget of nodes). */
+ * libfyaml 0.7.12 does not: bytes that are not UTF-8 or are control characters (they would silently end the
+ * stream), duplicate keys, undefined aliases, depth (64) and expansion of aliases and `<<` (a budget of nodes).
+ * Never fy_document: it has no places for maps, and resolves a "billion laughs" for 18 s and 6 GB. */
 #ifndef SCHEMA_TREE_H
 #define SCHEMA_TREE_H
 
 #include "model/error.h"
 #include "model/value.h"
+#include "schema/source.h"
+
+/* A key that stands twice in one map: byte ranges of both. The later value is the one kept. */
+struct duplicate {
+    const char *key;
+    uint32_t first, first_end, again, again_end;
+};
 
 struct document {
     struct value *root;       /* never NULL; VALUE_NULL for an empty document */
-    size_t start, end;        /* byte range in the text */
+    size_t start, end;        /* byte range in the text: of the root; end is the next token's start */
+    const struct duplicate *duplicates; /* filled by tree_read only */
+    size_t n_duplicates;
 };
 
 struct documents {
@@ -17,17 +27,15 @@ struct documents {
     size_t n;
 };
 
-/* Every syntax error found, as a chain-free list: the caller prints them all. */
-struct error_list {
-    struct error **errors;
-    size_t n, cap;
-};
-void error_list_free(struct error_list *l);
-struct error **error_list_add(struct error_list *l); /* a slot to pass as err */
-
 /* text need not be NUL-terminated; name is for messages. Values are in arena. -1: see errors (at least one). */
 int tree_parse(struct arena *arena, const char *name, const char *text, size_t len, struct documents *ret,
                struct error_list *errors);
+/* As tree_parse, but duplicate keys are told in the documents instead of being errors (whether they are
+ * depends on the kind of document), and the source is the caller's, for more errors about the same text.
+ * On failure ret holds the documents before the error. */
+int tree_read(struct arena *arena, struct source *source, struct documents *ret, struct error_list *errors);
+/* Turns a document's duplicates into errors (or warnings, as the caller sees them). */
+void tree_add_duplicates(struct source *source, const struct document *d, struct error_list *errors);
 /* One document (a node's JSON answer, say), first error only. */
 int tree_parse_one(struct arena *arena, const char *name, const char *text, size_t len, struct value **ret,
                    struct error **err);

@@ -1,2 +1,0 @@
-#include "schema/tree.h"
-typedef int schema_nonempty;
