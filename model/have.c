@@ -101,21 +101,41 @@ bool have_is(const struct have *h, int node, enum fact_id f, const char *value)
     return x->state == TRI_TRUE && str_eq(x->value, value);
 }
 
+/* Where key stands, or would stand, among the sorted records. */
+static size_t guest_slot(const struct have *h, const char *key, bool *ret_found)
+{
+    size_t low = 0, high = h->cluster.n_guests;
+    *ret_found = false;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int c = strcmp(h->cluster.guests[middle], key);
+        if (c == 0)
+            *ret_found = true;
+        if (c < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 bool have_guest(const struct have *h, const char *key)
 {
-    for (size_t i = 0; i < h->cluster.n_guests; i++)
-        if (str_eq(h->cluster.guests[i], key))
-            return true;
-    return false;
+    bool found;
+    guest_slot(h, key, &found);
+    return found;
 }
 
 void have_add_guest(struct have *h, const char *key)
 {
-    if (have_guest(h, key))
+    bool found;
+    size_t at = guest_slot(h, key, &found);
+    if (found)
         return;
-    const char **slot = arena_push(h->arena, &h->cluster.guests, &h->cluster.n_guests, &h->cluster.cap_guests,
-                                   sizeof(char *));
-    *slot = arena_strdup(h->arena, key);
+    struct have_cluster *c = &h->cluster;
+    arena_push(h->arena, &c->guests, &c->n_guests, &c->cap_guests, sizeof(char *));
+    memmove(c->guests + at + 1, c->guests + at, (c->n_guests - 1 - at) * sizeof(char *));
+    c->guests[at] = arena_strdup(h->arena, key);
 }
 
 bool list_has(const char *list, const char *item)

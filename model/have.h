@@ -103,7 +103,7 @@ struct have_cluster {
     const char *api_reason;    /* why not, when unknown */
     enum tri etcd;             /* member list known */
     struct fact tokens;        /* ids of our left-over bootstrap tokens, comma-separated; false: none */
-    const char **guests;       /* keys of guest records that say "ok" */
+    const char **guests;       /* keys of guest records that say "ok"; sorted, see have_add_guest */
     size_t n_guests, cap_guests;
     const char **strangers;    /* Nodes that belong to no host of ours: "name address" */
     size_t n_strangers, cap_strangers;

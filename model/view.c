@@ -450,12 +450,14 @@ struct view *view_new(const struct want *w, const struct have *h, bool settled)
     choose_init_master(v);
     choose_registry(v);
     for (size_t i = 0; i < n; i++) {
+        v->n_leaving += !view_host(v, (int)i)->listed;
         v->n_masters += view_is_master(v, (int)i) && view_host(v, (int)i)->listed;
         v->n_members += view_is_master(v, (int)i) && view_member(v, (int)i);
         if (w->render_of[i] >= 0 && view_rootfs_differs(v, (int)i))
             v->render_needed[w->render_of[i]] = true;
     }
     count_quorum(v);
+    view_derive_vip(v);
     return v;
 }
 

@@ -37,6 +37,10 @@ struct view {
     const char *blocked;        /* why nothing at all may be done, or NULL */
     const char **quorum_refusal;/* per host: why its joining or leaving etcd would cost the quorum, or NULL */
     bool *render_needed;        /* per distinct render: some node's tree differs */
+    const char *real_servers;   /* as view_real_servers says; made once, since every worker asks */
+    const char *vip_rules[2];   /* by netfilter, by IPVS */
+    const char *lvscare_pod;
+    size_t n_leaving;           /* hosts that are not listed any more */
     size_t n_masters, n_members;/* listed masters; masters that are members (leaving ones included) */
     struct arena *arena;        /* own */
 };
@@ -67,14 +71,16 @@ bool view_rootfs_differs(const struct view *v, int node);
 /* Will it have to be initialised or joined by this plan (nothing known forbids it)? */
 bool view_to_init(const struct view *v, int node);
 bool view_to_join(const struct view *v, int node);
-/* The control-plane members that the VIP shall have, "a:6443,b:6443" sorted: members that stay, and, unless settled,
- * those that this plan initialises or joins. */
-const char *view_real_servers(const struct view *v, struct arena *a);
+/* The control-plane members that the VIP shall have, "a:6443,b:6443" in the hosts' order: members that stay, and,
+ * unless settled, those that this plan initialises or joins. Borrowed. */
+const char *view_real_servers(const struct view *v);
 /* "ipvs VIP:6443 a:6443,b:6443" or "nat …" as FACT_VIP_RULES would say it. NULL: the kernel's ability is unknown */
-const char *view_vip_rules(const struct view *v, int node, struct arena *a);
+const char *view_vip_rules(const struct view *v, int node);
+const char *view_lvscare_pod(const struct view *v);
+/* Fills what the three above return; called once by view_new. */
+void view_derive_vip(struct view *v);
 /* Equal by meaning: words in order, comma-separated lists within them in any order. */
 bool view_same_servers(const char *a, const char *b);
-const char *view_lvscare_pod(const struct view *v, struct arena *a);
 /* What apiserver.cluster.local must be on this node now (facts, DESIGN hosts.set / hosts.own); NULL: not known yet */
 const char *view_api_address(const struct view *v, int node);
 /* Guest record key of an image (and, for rootfs and patch, a machine): [-._a-zA-Z0-9]+ */

@@ -60,10 +60,7 @@ const char *view_removal_refusal(const struct view *v, int node)
     for (const char *const *p = w->policy.protect; p && *p; p++)
         if (str_eq(*p, h->address))
             return "it is protected (spec.protect of the ReconcilePolicy)";
-    int leaving = 0;
-    for (size_t i = 0; i < w->n_hosts; i++)
-        leaving += !w->hosts[i].listed;
-    if (w->policy.max_removals >= 0 && leaving > w->policy.max_removals)
+    if (w->policy.max_removals >= 0 && v->n_leaving > (size_t)w->policy.max_removals)
         return "more nodes would be removed at once than the policy allows (spec.maxRemovals)";
     if (!w->consent && !w->policy.allow_removals)
         return "removing a node needs consent: run with --yes, or set spec.allowRemovals in a ReconcilePolicy";
@@ -86,22 +83,34 @@ static bool serves_api(const struct view *v, int node)
     return !v->settled && !v->quorum_refusal[node] && (view_to_init(v, node) || view_to_join(v, node));
 }
 
-const char *view_real_servers(const struct view *v, struct arena *a)
+void view_derive_vip(struct view *v)
 {
     _cleanup_(text_free) struct text t = {0};
     for (size_t i = 0; i < v->want->n_hosts; i++)
         if (serves_api(v, (int)i))
-            text_addf(&t, "%s%s", t.len ? "," : "", host_port(a, v->want->hosts[i].address, v->want->bind_port));
-    return arena_strdup(a, text_str(&t));
+            text_addf(&t, "%s%s", t.len ? "," : "", host_port(v->arena, v->want->hosts[i].address, v->want->bind_port));
+    v->real_servers = arena_strdup(v->arena, text_str(&t));
+    const char *vs = host_port(v->arena, v->want->vip, v->want->bind_port);
+    v->vip_rules[0] = arena_printf(v->arena, "nat %s %s", vs, v->real_servers);
+    v->vip_rules[1] = arena_printf(v->arena, "ipvs %s %s", vs, v->real_servers);
+    v->lvscare_pod = arena_printf(v->arena, "vs=%s rs=%s image=%s", vs, v->real_servers,
+                                  v->want->lvscare_image ? v->want->lvscare_image : "");
 }
 
-const char *view_vip_rules(const struct view *v, int node, struct arena *a)
+const char *view_real_servers(const struct view *v)
+{
+    return v->real_servers;
+}
+
+const char *view_vip_rules(const struct view *v, int node)
 {
     const struct fact *kernel = view_fact(v, node, FACT_IPVS_KERNEL);
-    if (kernel->state == TRI_UNKNOWN)
-        return NULL;
-    return arena_printf(a, "%s %s %s", kernel->state == TRI_TRUE ? "ipvs" : "nat",
-                        host_port(a, v->want->vip, v->want->bind_port), view_real_servers(v, a));
+    return kernel->state == TRI_UNKNOWN ? NULL : v->vip_rules[kernel->state == TRI_TRUE];
+}
+
+const char *view_lvscare_pod(const struct view *v)
+{
+    return v->lvscare_pod;
 }
 
 /* The next word of *s, split at sep; NULL at the end. */
@@ -145,12 +154,6 @@ bool view_same_servers(const char *a, const char *b)
     normalise(a, &x);
     normalise(b, &y);
     return str_eq(text_str(&x), text_str(&y));
-}
-
-const char *view_lvscare_pod(const struct view *v, struct arena *a)
-{
-    return arena_printf(a, "vs=%s rs=%s image=%s", host_port(a, v->want->vip, v->want->bind_port),
-                        view_real_servers(v, a), v->want->lvscare_image ? v->want->lvscare_image : "");
 }
 
 const char *view_api_address(const struct view *v, int node)

@@ -14,7 +14,7 @@ static enum verdict worker_open(const struct view *v, int node, struct finding *
 static bool keeper_runs(const struct view *v, int node)
 {
     return view_fact(v, node, FACT_KUBELET_UP)->state == TRI_TRUE && view_fact(v, node, FACT_LVSCARE_POD)->state == TRI_TRUE &&
-           view_same_servers(view_fact(v, node, FACT_LVSCARE_POD)->value, view_lvscare_pod(v, v->arena));
+           view_same_servers(view_fact(v, node, FACT_LVSCARE_POD)->value, view_lvscare_pod(v));
 }
 
 /* have is want without some of its servers. */
@@ -43,7 +43,7 @@ static enum verdict rules_wants(const struct view *v, struct subject s, struct f
         known = rules_known(v, s.node, FACT_IPVS_KERNEL, f);
     if (known != VERDICT_NO)
         return known;
-    const char *want = view_vip_rules(v, s.node, f->arena);
+    const char *want = view_vip_rules(v, s.node);
     const struct fact *have = view_fact(v, s.node, FACT_VIP_RULES);
     if (have->state == TRI_TRUE && view_same_servers(have->value, want))
         return VERDICT_NO;
@@ -56,7 +56,7 @@ static enum verdict rules_wants(const struct view *v, struct subject s, struct f
 
 static void rules_effect(const struct view *v, struct have *h, struct subject s)
 {
-    have_true(h, s.node, FACT_VIP_RULES, view_vip_rules(v, s.node, v->arena));
+    have_true(h, s.node, FACT_VIP_RULES, view_vip_rules(v, s.node));
 }
 
 static struct value *rules_inputs(const struct view *v, struct subject s, struct arena *a)
@@ -66,7 +66,7 @@ static struct value *rules_inputs(const struct view *v, struct subject s, struct
     value_set(a, in, "vip", value_string(a, v->want->vip));
     value_set(a, in, "port", value_int(a, v->want->bind_port));
     value_set(a, in, "address", value_string(a, view_host(v, s.node)->address));
-    _cleanup_(mem_freep) char *list = mem_strdup(view_real_servers(v, a));
+    _cleanup_(mem_freep) char *list = mem_strdup(view_real_servers(v));
     char *save = NULL;
     for (char *p = strtok_r(list, ",", &save); p; p = strtok_r(NULL, ",", &save))
         value_push(a, servers, value_string(a, p));
@@ -77,8 +77,8 @@ static struct value *rules_inputs(const struct view *v, struct subject s, struct
 
 static const char *rules_guard(const struct view *v, struct subject s, struct arena *a)
 {
-    (void)s;
-    return *view_real_servers(v, a) ? NULL : "no control-plane member is known, so the VIP would lead nowhere";
+    (void)s, (void)a;
+    return *view_real_servers(v) ? NULL : "no control-plane member is known, so the VIP would lead nowhere";
 }
 
 static const struct edge rules_needs[] = {{"node.init", SCOPE_SAME, NULL}, {"kubeadm.init", SCOPE_ALL, NULL}, {0}};
@@ -115,7 +115,7 @@ static enum verdict pod_wants(const struct view *v, struct subject s, struct fin
     if (known != VERDICT_NO)
         return known;
     const struct fact *have = view_fact(v, s.node, FACT_LVSCARE_POD);
-    const char *want = view_lvscare_pod(v, f->arena);
+    const char *want = view_lvscare_pod(v);
     if (have->state == TRI_TRUE && view_same_servers(have->value, want))
         return VERDICT_NO;
     return finding_change(f, "spec.hosts", arena_printf(f->arena, "lvscare keeps %s", want), "the static pod is %s",
@@ -124,7 +124,7 @@ static enum verdict pod_wants(const struct view *v, struct subject s, struct fin
 
 static void pod_effect(const struct view *v, struct have *h, struct subject s)
 {
-    have_true(h, s.node, FACT_LVSCARE_POD, view_lvscare_pod(v, v->arena));
+    have_true(h, s.node, FACT_LVSCARE_POD, view_lvscare_pod(v));
 }
 
 static struct value *pod_inputs(const struct view *v, struct subject s, struct arena *a)
