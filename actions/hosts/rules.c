@@ -93,6 +93,8 @@ static enum verdict own_wants(const struct view *v, struct subject s, struct fin
     enum verdict known = rules_known(v, s.node, FACT_HOSTS_API, f);
     if (known != VERDICT_NO)
         return known;
+    if (!v->settled && view_to_join(v, s.node)) /* until then it names a live member, by hosts.set */
+        return finding_change(f, "spec.hosts", "a master that has joined asks its own API server", "it is to join");
     if (have_is(v->have, s.node, FACT_HOSTS_API, view_host(v, s.node)->address))
         return VERDICT_NO;
     return finding_change(f, "spec.hosts", "a master that has joined asks its own API server",
