@@ -59,10 +59,11 @@ static bool fields(char *line, char **field, size_t n)
 static bool read_node(char *line, struct answer_node *ret)
 {
     char *f[7];
-    if (!fields(line, f, ARRAY_LEN(f)) || !answer_is_word(f[0], strlen(f[0])) || (*f[1] && !answer_is_word(f[1], strlen(f[1]))) ||
-        strlen(f[2]) > 512)
+    if (!fields(line, f, ARRAY_LEN(f)) || !answer_is_word(f[0], strlen(f[0])) ||
+        (*f[1] && !answer_is_word(f[1], strlen(f[1]))) || strlen(f[2]) > 512)
         return false;
-    *ret = (struct answer_node){.name = f[0], .machine_id = f[1], .addresses = f[2], .ready = str_eq(f[3], "True")};
+    *ret = (struct answer_node){
+        .name = f[0], .machine_id = f[1], .addresses = f[2], .ready = str_eq(f[3], "True")};
     return true;
 }
 
@@ -87,7 +88,8 @@ static void read_row_member(struct reading *r, char *line)
     struct answer_view *v = r->view;
     char *f[7];
     if (!fields(line, f, ARRAY_LEN(f)) || strspn(f[0], "0123456789abcdef") != strlen(f[0]) || !*f[0] ||
-        strlen(f[0]) > 16 || (*f[1] && !answer_is_word(f[1], strlen(f[1]))) || !answer_is_word(f[2], strlen(f[2]))) {
+        strlen(f[0]) > 16 || (*f[1] && !answer_is_word(f[1], strlen(f[1]))) ||
+        !answer_is_word(f[2], strlen(f[2]))) {
         r->odd_members = "the list of etcd members is malformed";
         return;
     }
@@ -130,8 +132,9 @@ static const struct row {
     unsigned section;
     void (*read)(struct reading *r, char *line);
 } rows[] = {
-    {'n', SECTION_API, read_row_node},  {'k', SECTION_API, read_row_token}, {'g', SECTION_API, read_row_guest},
-    {'e', SECTION_ETCD, read_row_member}, {'s', SECTION_SELF, read_row_self},
+    {'n', SECTION_API, read_row_node},  {'k', SECTION_API, read_row_token},
+    {'g', SECTION_API, read_row_guest}, {'e', SECTION_ETCD, read_row_member},
+    {'s', SECTION_SELF, read_row_self},
 };
 
 /* ---- lines */
@@ -170,7 +173,8 @@ static struct fact spoken(struct reading *r, char letter, const char *value, con
     return (struct fact){TRI_TRUE, value ? value : ""};
 }
 
-static int read_extra(struct reading *r, enum extra x, const struct fact *f, const char *line, struct error **err)
+static int read_extra(struct reading *r, enum extra x, const struct fact *f, const char *line,
+                      struct error **err)
 {
     if (!(r->sections & extras[x].section))
         return malformed(err, "something that was not asked", line);
@@ -235,7 +239,8 @@ static int read_line(struct reading *r, char *line, struct error **err)
 
 /* ---- the frame */
 
-/* The lines between BEGIN and END, as a copy in the arena; *ret_n of them, each NUL-terminated, one behind the other. */
+/* The lines between BEGIN and END, as a copy in the arena; *ret_n of them, each NUL-terminated, one behind
+ * the other. */
 static int unframe(struct arena *a, const char *nonce, const char *raw, size_t len, char **ret, size_t *ret_n,
                    struct error **err)
 {
@@ -243,7 +248,8 @@ static int unframe(struct arena *a, const char *nonce, const char *raw, size_t l
     const char *end = arena_printf(a, "\nEND reconcile-probe %s ", nonce);
     const char *from = len ? memmem(raw, len, begin, strlen(begin)) : NULL;
     if (!from)
-        return error_set(err, ERR_PROTOCOL, "it printed no answer to the probe (a login file may end the shell)");
+        return error_set(err, ERR_PROTOCOL,
+                         "it printed no answer to the probe (a login file may end the shell)");
     from += strlen(begin) - 1; /* its newline: so that END may be the very next line */
     size_t rest = len - (size_t)(from - raw);
     const char *to = memmem(from, rest, end, strlen(end));
@@ -255,7 +261,8 @@ static int unframe(struct arena *a, const char *nonce, const char *raw, size_t l
         count = count * 10 + (size_t)(number[digits] - '0');
     if (digits == 0 || digits == left || number[digits] != '\n')
         return error_set(err, ERR_PROTOCOL, "its answer was cut off");
-    size_t size = to > from ? (size_t)(to - from) : 0, lines = 0; /* with the last line's newline instead of the first */
+    size_t size = to > from ? (size_t)(to - from) : 0,
+           lines = 0; /* with the last line's newline instead of the first */
     char *copy = arena_strndup(a, from + (size ? 1 : 0), size);
     for (size_t i = 0; i < size; i++) {
         if (copy[i] == 0)
@@ -266,7 +273,8 @@ static int unframe(struct arena *a, const char *nonce, const char *raw, size_t l
         }
     }
     if (lines != count)
-        return error_set(err, ERR_PROTOCOL, "its answer cannot be trusted: %zu lines where %zu were sent", lines, count);
+        return error_set(err, ERR_PROTOCOL, "its answer cannot be trusted: %zu lines where %zu were sent",
+                         lines, count);
     *ret = copy;
     *ret_n = lines;
     return 0;
@@ -291,7 +299,8 @@ static bool read_seconds(const char **s, double *ret)
     return true;
 }
 
-/* The program's clock when it began and when it ended, against ours around the call: middle against middle. */
+/* The program's clock when it began and when it ended, against ours around the call: middle against middle.
+ */
 static struct fact skew(struct arena *a, const struct fact *clock, double sent_s, double received_s)
 {
     const char *p = clock->state == TRI_TRUE ? clock->value : "";
@@ -306,7 +315,8 @@ static struct fact skew(struct arena *a, const struct fact *clock, double sent_s
 
 static void commit(struct have *h, int node, struct reading *r)
 {
-    const char *why = r->facts[FACT_ROOT].state == TRI_FALSE ? "cannot be seen without root rights" : "the node did not say";
+    const char *why = r->facts[FACT_ROOT].state == TRI_FALSE ? "cannot be seen without root rights"
+                                                             : "the node did not say";
     r->facts[FACT_REACHED] = (struct fact){TRI_TRUE, ""};
     r->seen[FACT_REACHED] = r->seen[FACT_CLOCK_SKEW] = true;
     for (int f = 0; f < FACT_COUNT; f++) {
@@ -331,8 +341,9 @@ static struct fact list_state(const struct reading *r, enum extra x, const char 
     return r->extra[x].state == TRI_TRUE && odd ? (struct fact){TRI_UNKNOWN, odd} : r->extra[x];
 }
 
-int answer_parse(const struct want *w, struct have *h, int node, unsigned sections, const char *nonce, const char *raw,
-                 size_t len, double sent_s, double received_s, struct answer_view **ret_view, struct error **err)
+int answer_parse(const struct want *w, struct have *h, int node, unsigned sections, const char *nonce,
+                 const char *raw, size_t len, double sent_s, double received_s, struct answer_view **ret_view,
+                 struct error **err)
 {
     (void)w;
     _cleanup_(answer_view_freep) struct answer_view *v = mem_alloc(sizeof *v);
@@ -354,12 +365,16 @@ int answer_parse(const struct want *w, struct have *h, int node, unsigned sectio
     *ret_view = NULL;
     if (!(sections & (SECTION_API | SECTION_ETCD | SECTION_SELF)))
         return 0;
-    v->api = r.seen[FACT_API_ANSWERS] ? r.facts[FACT_API_ANSWERS] : (struct fact){TRI_UNKNOWN, "the node did not say"};
+    v->api = r.seen[FACT_API_ANSWERS] ? r.facts[FACT_API_ANSWERS]
+                                      : (struct fact){TRI_UNKNOWN, "the node did not say"};
     v->nodes_known = list_state(&r, EXTRA_NODES, r.odd_nodes);
     v->tokens_known = list_state(&r, EXTRA_TOKENS, NULL);
     v->guests_known = list_state(&r, EXTRA_GUESTS, NULL);
     v->members_known = list_state(&r, EXTRA_MEMBERS, r.odd_members);
-    v->self = list_state(&r, EXTRA_SELF, r.odd_self ? r.odd_self : v->self_node.name ? NULL : "it did not show its Node");
+    v->self = list_state(&r, EXTRA_SELF,
+                         r.odd_self          ? r.odd_self
+                         : v->self_node.name ? NULL
+                                             : "it did not show its Node");
     *ret_view = TAKE(v);
     return 0;
 }

@@ -6,7 +6,8 @@
 /* Its lists can be used: Nodes and guest records are whole. (Guests half known would be run again.) */
 static bool usable(const struct answer_view *v)
 {
-    return v && v->api.state == TRI_TRUE && v->nodes_known.state == TRI_TRUE && v->guests_known.state == TRI_TRUE;
+    return v && v->api.state == TRI_TRUE && v->nodes_known.state == TRI_TRUE &&
+           v->guests_known.state == TRI_TRUE;
 }
 
 /* ---- matching Nodes and members to hosts */
@@ -58,7 +59,8 @@ static int host_of_node(const struct want *w, const struct have *h, const struct
     return host >= 0 ? host : host_by_machine_id(h, n->machine_id);
 }
 
-/* Two Nodes claim one host: the one of the machine that is there wins, then the recorded one, then a Ready one. */
+/* Two Nodes claim one host: the one of the machine that is there wins, then the recorded one, then a Ready
+ * one. */
 static int claim(const struct want *w, const struct have *h, int host, const struct answer_node *n)
 {
     return have_is(h, host, FACT_MACHINE_ID, n->machine_id) * 4 +
@@ -193,7 +195,8 @@ static bool has_our_ca(const struct have *h, int node)
 }
 
 /* Positive: a is to be believed before b. Never 0 for two views: the smaller index decides at last. */
-static int better(const struct want *w, const struct have *h, const struct answer_view *a, const struct answer_view *b)
+static int better(const struct want *w, const struct have *h, const struct answer_view *a,
+                  const struct answer_view *b)
 {
     int ca = has_our_ca(h, a->node) - has_our_ca(h, b->node);
     size_t known_a = hosts_known(w, a), known_b = hosts_known(w, b);
@@ -208,8 +211,8 @@ static int better(const struct want *w, const struct have *h, const struct answe
     return listed ? listed : b->node - a->node;
 }
 
-static const struct answer_view *best_api(const struct want *w, const struct have *h, struct answer_view *const *views,
-                                          size_t n)
+static const struct answer_view *best_api(const struct want *w, const struct have *h,
+                                          struct answer_view *const *views, size_t n)
 {
     const struct answer_view *best = NULL;
     for (size_t i = 0; i < n; i++)
@@ -219,8 +222,9 @@ static const struct answer_view *best_api(const struct want *w, const struct hav
 }
 
 /* The member list comes from the believed master itself, else from another one of the same CA. */
-static const struct answer_view *best_etcd(const struct want *w, const struct have *h, struct answer_view *const *views,
-                                           size_t n, const struct answer_view *api)
+static const struct answer_view *best_etcd(const struct want *w, const struct have *h,
+                                           struct answer_view *const *views, size_t n,
+                                           const struct answer_view *api)
 {
     const struct answer_view *best = NULL;
     for (size_t i = 0; i < n; i++) {
@@ -256,7 +260,8 @@ static void apply_api(const struct want *w, struct have *h, const struct answer_
 }
 
 /* Returns whether some API answered; *ret_etcd: whether a member list was had. */
-static bool merge(const struct want *w, struct have *h, struct answer_view *const *views, size_t n, bool *ret_etcd)
+static bool merge(const struct want *w, struct have *h, struct answer_view *const *views, size_t n,
+                  bool *ret_etcd)
 {
     const struct answer_view *api = best_api(w, h, views, n);
     if (api)
@@ -291,7 +296,8 @@ static bool is_false(const struct have *h, int node, enum fact_id f)
 /* Every master was looked at and bears no trace of a cluster, and no worker belongs to one either. */
 static bool proved_absent(const struct want *w, const struct have *h)
 {
-    static const enum fact_id traces[] = {FACT_KUBELET_CONF, FACT_ADMIN_CONF, FACT_MANIFESTS, FACT_ETCD_DATA, FACT_ATTEMPT};
+    static const enum fact_id traces[] = {FACT_KUBELET_CONF, FACT_ADMIN_CONF, FACT_MANIFESTS, FACT_ETCD_DATA,
+                                          FACT_ATTEMPT};
     size_t masters = 0;
     for (size_t i = 0; i < w->n_hosts; i++) {
         int n = (int)i;
@@ -310,7 +316,8 @@ static bool proved_absent(const struct want *w, const struct have *h)
     return masters > 0;
 }
 
-static const char *why_no_api(const struct want *w, const struct have *h, struct answer_view *const *views, size_t n)
+static const char *why_no_api(const struct want *w, const struct have *h, struct answer_view *const *views,
+                              size_t n)
 {
     _cleanup_(text_free) struct text t = {0};
     for (size_t i = 0; i < w->n_hosts; i++) {
@@ -321,12 +328,13 @@ static const char *why_no_api(const struct want *w, const struct have *h, struct
             if (views[k] && views[k]->node == (int)i)
                 v = views[k];
         const struct fact *reached = have_fact(h, (int)i, FACT_REACHED);
-        const char *why = !v                             ? (reached->value && *reached->value ? reached->value : "not looked at")
-                          : v->api.state == TRI_FALSE    ? "its API server does not answer"
-                          : v->api.state == TRI_UNKNOWN  ? v->api.value
+        const char *why = !v ? (reached->value && *reached->value ? reached->value : "not looked at")
+                          : v->api.state == TRI_FALSE        ? "its API server does not answer"
+                          : v->api.state == TRI_UNKNOWN      ? v->api.value
                           : v->nodes_known.state != TRI_TRUE ? v->nodes_known.value
-                                                         : v->guests_known.value;
-        text_addf(&t, "%s%s: %s", t.len ? "; " : "no API server answers: ", w->hosts[i].address, why ? why : "no answer");
+                                                             : v->guests_known.value;
+        text_addf(&t, "%s%s: %s", t.len ? "; " : "no API server answers: ", w->hosts[i].address,
+                  why ? why : "no answer");
         if (t.len > 400) {
             text_add(&t, "; …");
             break;
@@ -341,8 +349,9 @@ void answer_conclude(const struct want *w, struct have *h, struct answer_view *c
     bool etcd;
     if (merge(w, h, views, n, &etcd)) {
         if (!etcd)
-            etcd_unknown(h, value_path(w->cluster_configuration, "etcd.external") ? "etcd is external"
-                                                                                  : "no etcd member gave its list");
+            etcd_unknown(h, value_path(w->cluster_configuration, "etcd.external")
+                                ? "etcd is external"
+                                : "no etcd member gave its list");
         return;
     }
     bool absent = !etcd && proved_absent(w, h);

@@ -1,14 +1,26 @@
 /* What the values of an answer must look like. */
 #include "model/answer_view.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 #define LIST_MAX_BYTES ((size_t)64 * 1024)
 #define WORD_MAX_BYTES 253
 
-/* What a value must look like. A value that does not is not used: where another value would only mean "differs, set it
- * again" it becomes "malformed", so that a garbled stamp is repaired; else the fact is unknown. */
-enum shape { SHAPE_NEVER, SHAPE_FLAG, SHAPE_TEXT, SHAPE_WORD, SHAPE_NUMBER, SHAPE_SHA256, SHAPE_LIST, SHAPE_RULES, SHAPE_BLOB };
+/* What a value must look like. A value that does not is not used: where another value would only mean
+ * "differs, set it again" it becomes "malformed", so that a garbled stamp is repaired; else the fact is
+ * unknown. */
+enum shape {
+    SHAPE_NEVER,
+    SHAPE_FLAG,
+    SHAPE_TEXT,
+    SHAPE_WORD,
+    SHAPE_NUMBER,
+    SHAPE_SHA256,
+    SHAPE_LIST,
+    SHAPE_RULES,
+    SHAPE_BLOB
+};
 
 static const struct {
     unsigned char shape;
@@ -95,43 +107,15 @@ static bool is_text(const char *s)
     return n > 0 && n <= 512;
 }
 
-static int hex_digit(char c)
+/* An IPv6 address in its short form: /proc/net/ip_vs writes it in full. Anything else stays as it is. */
+static const char *short_address(struct arena *a, const char *s, size_t n)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* "fd00:0000:…:0001", as /proc/net/ip_vs writes it, in its short form (RFC 5952); anything else stays as it is. */
-static const char *short_ipv6(struct arena *a, const char *s, size_t n)
-{
-    int g[8] = {0}, best = -1, best_len = 1;
-    bool full = n == 39;
-    for (size_t i = 0; full && i < n; i++) {
-        int digit = hex_digit(s[i]);
-        full = i % 5 == 4 ? s[i] == ':' : digit >= 0;
-        if (i % 5 != 4)
-            g[i / 5] = g[i / 5] << 4 | (digit & 15);
-    }
-    if (!full)
-        return arena_strndup(a, s, n);
-    for (int i = 0; i < 8; i++) {
-        int len = 0;
-        while (i + len < 8 && g[i + len] == 0)
-            len++;
-        if (len > best_len) {
-            best = i;
-            best_len = len;
-        }
-    }
-    _cleanup_(text_free) struct text t = {0};
-    for (int i = 0; i < 8; i++) {
-        if (i == best) {
-            text_add(&t, "::");
-            i += best_len - 1;
-        } else {
-            text_addf(&t, "%s%x", t.len && t.data[t.len - 1] != ':' ? ":" : "", (unsigned)g[i]);
-        }
-    }
-    return arena_strdup(a, text_str(&t));
+    char text[INET6_ADDRSTRLEN];
+    unsigned char raw[16];
+    const char *copy = arena_strndup(a, s, n);
+    if (inet_pton(AF_INET6, copy, raw) != 1 || !inet_ntop(AF_INET6, raw, text, sizeof text))
+        return copy;
+    return arena_strdup(a, text);
 }
 
 static int natural(const void *a, const void *b)
@@ -144,7 +128,8 @@ static const char *canonical_rules(struct arena *a, const char *s)
 {
     const char *vip = strchr(s, ' ');
     const char *list = vip ? strchr(vip + 1, ' ') : NULL;
-    if (!list || strlen(s) > LIST_MAX_BYTES || strchr(list + 1, ' ') || !answer_is_word(vip + 1, (size_t)(list - vip - 1)))
+    if (!list || strlen(s) > LIST_MAX_BYTES || strchr(list + 1, ' ') ||
+        !answer_is_word(vip + 1, (size_t)(list - vip - 1)))
         return NULL;
     const char **servers = NULL;
     size_t n = 0, cap = 0;
@@ -152,7 +137,7 @@ static const char *canonical_rules(struct arena *a, const char *s)
         size_t len = strcspn(p, ",");
         const char **slot = arena_push(a, &servers, &n, &cap, sizeof *servers);
         const char *close = *p == '[' ? memchr(p, ']', len) : NULL;
-        *slot = close ? arena_printf(a, "[%s]%.*s", short_ipv6(a, p + 1, (size_t)(close - p - 1)),
+        *slot = close ? arena_printf(a, "[%s]%.*s", short_address(a, p + 1, (size_t)(close - p - 1)),
                                      (int)(len - (size_t)(close + 1 - p)), close + 1)
                       : arena_strndup(a, p, len);
         p += len + (p[len] == ',');
@@ -201,7 +186,6 @@ static const char *shaped(struct arena *a, enum fact_id f, const char *value)
     return ok ? value : NULL;
 }
 
-
 char *answer_base64(struct arena *a, const char *s, size_t n, size_t *ret_n)
 {
     static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -239,5 +223,6 @@ struct fact answer_value(struct arena *a, enum fact_id f, const char *value)
     const char *canonical = shaped(a, f, value);
     if (canonical)
         return (struct fact){TRI_TRUE, canonical};
-    return shapes[f].repairable ? (struct fact){TRI_TRUE, "malformed"} : (struct fact){TRI_UNKNOWN, "malformed value"};
+    return shapes[f].repairable ? (struct fact){TRI_TRUE, "malformed"}
+                                : (struct fact){TRI_UNKNOWN, "malformed value"};
 }

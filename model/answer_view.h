@@ -1,4 +1,5 @@
-/* What one node said about the cluster, as read by answer.c and judged by answer_merge.c; nobody else looks inside. */
+/* What one node said about the cluster, as read by answer.c and judged by answer_merge.c; nobody else looks
+ * inside. */
 #ifndef MODEL_ANSWER_VIEW_H
 #define MODEL_ANSWER_VIEW_H
 
@@ -18,16 +19,16 @@ struct answer_member { /* one etcd member */
 struct answer_view {
     struct arena *arena;
     int node;
-    struct fact api;            /* the API server of this node answers */
+    struct fact api; /* the API server of this node answers */
     struct fact nodes_known, tokens_known, guests_known, members_known; /* the list is whole */
     struct answer_node *nodes;
     size_t n_nodes, cap_nodes;
     struct answer_member *members;
     size_t n_members, cap_members;
-    const char **guests;        /* keys that say "ok" */
+    const char **guests; /* keys that say "ok" */
     size_t n_guests, cap_guests;
-    struct text tokens;         /* ids of ours, comma-separated */
-    struct fact self;           /* the node's own Node: true, false (there is none), or unknown */
+    struct text tokens; /* ids of ours, comma-separated */
+    struct fact self;   /* the node's own Node: true, false (there is none), or unknown */
     struct answer_node self_node;
 };
 

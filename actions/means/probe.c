@@ -7,7 +7,8 @@
 #include <string.h>
 #include <time.h>
 
-extern const char onnode_stat[], onnode_probe[], onnode_probe_tools[], onnode_probe_local[], onnode_probe_late[];
+extern const char onnode_stat[], onnode_probe[], onnode_probe_tools[], onnode_probe_local[],
+    onnode_probe_late[];
 
 #define DEFAULT_REGISTRY_DOMAIN "sealos.hub" /* facts, section 6.1: also where no image says so */
 #define DEFAULT_REGISTRY_PORT 5000
@@ -18,9 +19,10 @@ static const struct {
     unsigned section;
     const char *name;
 } sections_by_name[] = {
-    {SECTION_IDENTITY, "identity"}, {SECTION_ROOTFS, "rootfs"}, {SECTION_HOSTS, "hosts"}, {SECTION_REGISTRY, "registry"},
-    {SECTION_INIT, "init"},         {SECTION_KUBE, "kube"},     {SECTION_VIP, "vip"},     {SECTION_API, "api"},
-    {SECTION_ETCD, "etcd"},         {SECTION_SELF, "self"},     {SECTION_JOBS, "jobs"},
+    {SECTION_IDENTITY, "identity"}, {SECTION_ROOTFS, "rootfs"}, {SECTION_HOSTS, "hosts"},
+    {SECTION_REGISTRY, "registry"}, {SECTION_INIT, "init"},     {SECTION_KUBE, "kube"},
+    {SECTION_VIP, "vip"},           {SECTION_API, "api"},       {SECTION_ETCD, "etcd"},
+    {SECTION_SELF, "self"},         {SECTION_JOBS, "jobs"},
 };
 
 void probe_nonce(char out[PROBE_NONCE])
@@ -47,7 +49,8 @@ static void assign_number(struct text *t, const char *name, unsigned n)
     text_addf(t, "%s=%u\n", name, n);
 }
 
-/* The virtual server in the three spellings that its readers need; /proc/net/ip_vs writes hex, IPv6 in full. */
+/* The virtual server in the three spellings that its readers need; /proc/net/ip_vs writes hex, IPv6 in full.
+ */
 static void assign_vip(struct text *t, const char *vip, unsigned port)
 {
     unsigned char b[16];
@@ -58,7 +61,8 @@ static void assign_vip(struct text *t, const char *vip, unsigned port)
         snprintf(at, sizeof at, "%s:%u", vip, port);
     } else if (vip && inet_pton(AF_INET6, vip, b) == 1) {
         for (int i = 0; i < 8; i++)
-            snprintf(full + strlen(full), sizeof full - strlen(full), "%s%02x%02x", i ? ":" : "", b[2 * i], b[2 * i + 1]);
+            snprintf(full + strlen(full), sizeof full - strlen(full), "%s%02x%02x", i ? ":" : "", b[2 * i],
+                     b[2 * i + 1]);
         char canonical[INET6_ADDRSTRLEN]; /* as ip6tables-save prints it */
         inet_ntop(AF_INET6, b, canonical, sizeof canonical);
         snprintf(key, sizeof key, "[%s]:%04X", full, port);
@@ -113,7 +117,8 @@ static double now(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-int probe_observe(struct world *world, int node, unsigned sections, struct probe_answer *ret, struct error **err)
+int probe_observe(struct world *world, int node, unsigned sections, struct probe_answer *ret,
+                  struct error **err)
 {
     struct probe_answer a = {.node = node, .sections = sections | SECTION_IDENTITY};
     probe_nonce(a.nonce);
@@ -127,11 +132,11 @@ int probe_observe(struct world *world, int node, unsigned sections, struct probe
     return 0;
 }
 
-int probe_take(const struct want *w, struct have *h, const struct probe_answer *a, struct answer_view **ret_view,
-               struct error **err)
+int probe_take(const struct want *w, struct have *h, const struct probe_answer *a,
+               struct answer_view **ret_view, struct error **err)
 {
-    return answer_parse(w, h, a->node, a->sections, a->nonce, text_str(&a->raw), a->raw.len, a->sent_s, a->received_s,
-                        ret_view, err);
+    return answer_parse(w, h, a->node, a->sections, a->nonce, text_str(&a->raw), a->raw.len, a->sent_s,
+                        a->received_s, ret_view, err);
 }
 
 int probe_update(const struct want *w, struct have *h, const struct probe_answer *a, struct error **err)

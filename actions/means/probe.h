@@ -1,5 +1,5 @@
-/* One look at one node: what is sent, the round trip, and what is made of the answer. The look itself blocks and may
- * be made from any thread; taking its facts changes the have and belongs to whoever owns that. */
+/* One look at one node: what is sent, the round trip, and what is made of the answer. The look itself blocks
+ * and may be made from any thread; taking its facts changes the have and belongs to whoever owns that. */
 #ifndef ACTIONS_MEANS_PROBE_H
 #define ACTIONS_MEANS_PROBE_H
 
@@ -27,11 +27,13 @@ struct probe_answer {
 void probe_answer_free(struct probe_answer *a); /* for _cleanup_ */
 
 /* Asks. Errors are the world's (ERR_UNREACHABLE, ERR_HOST_KEY, ERR_AUTH, ERR_TIMEOUT, …). */
-int probe_observe(struct world *world, int node, unsigned sections, struct probe_answer *ret, struct error **err);
-/* Reads the answer into h: the node's own facts. What it says of the cluster comes as *ret_view (NULL where it was
- * not asked), for answer_merge. ERR_PROTOCOL: a cut, forged or malformed answer, and nothing changed. */
-int probe_take(const struct want *w, struct have *h, const struct probe_answer *a, struct answer_view **ret_view,
-               struct error **err);
+int probe_observe(struct world *world, int node, unsigned sections, struct probe_answer *ret,
+                  struct error **err);
+/* Reads the answer into h: the node's own facts. What it says of the cluster comes as *ret_view (NULL where
+ * it was not asked), for answer_merge. ERR_PROTOCOL: a cut, forged or malformed answer, and nothing changed.
+ */
+int probe_take(const struct want *w, struct have *h, const struct probe_answer *a,
+               struct answer_view **ret_view, struct error **err);
 /* probe_take and, where the answer speaks of the cluster, answer_merge: for looking at one node again. */
 int probe_update(const struct want *w, struct have *h, const struct probe_answer *a, struct error **err);
 
