@@ -21,8 +21,8 @@ static char *anchor_name(struct arena *a, struct fy_token *token)
     return token ? token_copy(a, token, &len) : NULL;
 }
 
-/* Skips blanks, comments and the indicators between a key and its value, up to the byte `stop`. */
-static size_t skip_blank(const struct source *s, size_t at, size_t stop)
+/* Skips blanks, comments and the given indicators (between a key and its value, say), up to the byte `stop`. */
+static size_t skip_blank(const struct source *s, size_t at, size_t stop, const char *indicators)
 {
     bool fresh = true; /* a `#` begins a comment only after a blank */
     for (; at < stop; at++) {
@@ -30,11 +30,25 @@ static size_t skip_blank(const struct source *s, size_t at, size_t stop)
         if (c == '#' && fresh)
             while (at + 1 < stop && s->text[at + 1] != '\n' && s->text[at + 1] != '\r')
                 at++;
-        else if (c != ' ' && c != '\t' && c != '\n' && c != '\r' && c != ':' && c != '-' && c != '?')
+        else if (!c || (!strchr(" \t\r\n", c) && !strchr(indicators, c)))
             break;
-        fresh = c == ' ' || c == '\t' || c == '\n' || c == '\r';
+        fresh = strchr(" \t\r\n", c) != NULL;
     }
     return at;
+}
+
+/* An empty value has no mark. In a map it takes its key's place (tree_build.c), in a list that of its `-`. */
+static void place_empty(struct build *b, struct value *v, size_t at)
+{
+    const struct frame *f = b->depth ? &b->frames[b->depth - 1] : NULL;
+    if (f && f->value->kind == VALUE_LIST && !f->flow) {
+        size_t dash = skip_blank(b->source, at, b->source->len, ":?");
+        if (dash < b->source->len && b->source->text[dash] == '-') {
+            source_place(b->source, dash, &v->line, &v->column);
+            at = dash + 1;
+        }
+    }
+    v->start = v->end = (uint32_t)at;
 }
 
 /* Gives v its range. libfyaml's marks lie inside quotes, begin block scalars after their header, and end them
@@ -43,7 +57,7 @@ static void place_scalar(struct build *b, struct fy_event *e, struct value *v, s
 {
     const struct fy_mark *start = fy_event_start_mark(e), *end = fy_event_end_mark(e);
     if (!start || !end) {
-        v->start = v->end = (uint32_t)(after_props > b->last_end ? after_props : b->last_end);
+        place_empty(b, v, after_props > b->last_end ? after_props : b->last_end);
         return;
     }
     enum fy_scalar_style style = fy_token_scalar_style(e->scalar.value);
@@ -56,7 +70,7 @@ static void place_scalar(struct build *b, struct fy_event *e, struct value *v, s
         to++;
         v->column--;
     } else if (style == FYSS_LITERAL || style == FYSS_FOLDED) {
-        from = skip_blank(b->source, after_props > b->last_end ? after_props : b->last_end, from);
+        from = skip_blank(b->source, after_props > b->last_end ? after_props : b->last_end, from, ":-?");
         while (to > from && strchr(" \t\r\n", b->source->text[to - 1]))
             to--;
         source_place(b->source, from, &v->line, &v->column);
