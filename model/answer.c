@@ -290,9 +290,11 @@ static bool read_seconds(const char **s, double *ret)
         return false;
     for (; n; n--)
         whole = whole * 10 + (*p++ - '0');
-    if (*p == '.')
+    if (*p == '.' && p[1] >= '0' && p[1] <= '9')
         for (p++; *p >= '0' && *p <= '9'; p++)
             whole += (*p - '0') * (unit /= 10);
+    else
+        whole += 0.5; /* a second that began, somewhere in it */
     p += strcspn(p, " "); /* a date(1) without nanoseconds prints %N */
     *ret = whole;
     *s = p + (*p == ' ');

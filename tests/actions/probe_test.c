@@ -1,0 +1,455 @@
+/* The real probe.sh, run by `sh -s` under three shells (and once with nothing but busybox' tools) in trees
+ * made for it. */
+#include "actions/means/probe.h"
+#include "tests/actions/probe_node.h"
+
+/* ---- a machine out of the box */
+
+static void test_fresh_node(struct machine *m)
+{
+    machine_look(m, MASTER, SECTION_ALL);
+    machine_true(m, MASTER, FACT_REACHED, "");
+    machine_true(m, MASTER, FACT_ROOT, "");
+    machine_true(m, MASTER, FACT_HOSTNAME, "node-a");
+    machine_true(m, MASTER, FACT_MACHINE_ID, "0123456789abcdef0123456789abcdef");
+    machine_true(m, MASTER, FACT_BOOT_ID, "11111111-2222-3333-4444-555555555555");
+    machine_true(m, MASTER, FACT_OS, "debian 12");
+    machine_true(m, MASTER, FACT_KERNEL, "6.1.0-test");
+    machine_true(m, MASTER, FACT_MEMORY, "2000");
+    long skew = strtol(have_fact(m->have, MASTER, FACT_CLOCK_SKEW)->value, NULL, 10);
+    assert_true(skew >= -1 && skew <= 1); /* busybox' date knows no nanoseconds */
+    assert_int_equal(have_fact(m->have, MASTER, FACT_DISK_FREE)->state, TRI_TRUE);
+    assert_int_equal(have_fact(m->have, MASTER, FACT_ARCH)->state, TRI_TRUE);
+    static const enum fact_id absent[] = {
+        FACT_PORTS_BUSY,     FACT_OURS,
+        FACT_ROOTFS,         FACT_HOSTS_REGISTRY,
+        FACT_HOSTS_API,      FACT_HOSTS_LVSCARE,
+        FACT_INIT_STAMP,     FACT_REGISTRY_IMAGES,
+        FACT_REGISTRY_STAMP, FACT_REGISTRY_SERVING,
+        FACT_RUNTIME_UP,     FACT_KUBELET_UP,
+        FACT_PREPULLED,      FACT_KUBELET_CONF,
+        FACT_ADMIN_CONF,     FACT_CA,
+        FACT_CA_STAMP,       FACT_PKI,
+        FACT_STATICS,        FACT_KUBECONFIG,
+        FACT_MANIFESTS,      FACT_ETCD_DATA,
+        FACT_ATTEMPT,        FACT_IPVS_KERNEL,
+        FACT_VIP_RULES,      FACT_LVSCARE_POD,
+        FACT_API_ANSWERS,    FACT_ETCD_ANSWERS,
+        FACT_JOBS,
+    };
+    for (size_t i = 0; i < ARRAY_LEN(absent); i++)
+        machine_false(m, MASTER, absent[i]);
+    machine_true(m, MASTER, FACT_SHIM_UP, ""); /* there is none */
+    assert_int_equal(m->have->cluster.api, TRI_UNKNOWN);
+}
+
+/* Only what was asked is said, and only that is forgotten. */
+static void test_sections(struct machine *m)
+{
+    have_true(m->have, WORKER, FACT_ROOTFS, "kept");
+    machine_look(m, WORKER, SECTION_HOSTS);
+    machine_true(m, WORKER, FACT_ROOTFS, "kept");
+    machine_false(m, WORKER, FACT_HOSTS_API);
+    assert_int_equal(have_fact(m->have, WORKER, FACT_CA)->state, TRI_UNKNOWN);
+}
+
+/* ---- files */
+
+static void test_hosts(struct machine *m)
+{
+    machine_put(m, "/etc/hosts",
+                "127.0.0.1 localhost\n"
+                "# 10.0.0.7 sealos.hub\n"
+                "10.0.0.1\tother SEALOS.hub # reconcile\n"
+                "10.0.0.9 sealos.hub\n"
+                "10.103.97.2 apiserver.cluster.local # reconcile\n"
+                "10.0.0.2 lvscare.node.ip # sealos.hub\n");
+    machine_look(m, WORKER, SECTION_HOSTS);
+    machine_true(m, WORKER, FACT_HOSTS_REGISTRY, "10.0.0.1");
+    machine_true(m, WORKER, FACT_HOSTS_API, "10.103.97.2");
+    machine_true(m, WORKER, FACT_HOSTS_LVSCARE, "10.0.0.2");
+}
+
+static void test_stamps(struct machine *m)
+{
+    machine_put(m, OWN "/stamps/node.init", "key-1\n");
+    machine_put(m, OWN "/stamps/registry.init", "two words\n");
+    machine_put(m, OWN "/stamps/registry.00ff", "x\n");
+    machine_put(m, OWN "/stamps/registry.ab12", "x\n");
+    machine_put(m, TREE "/registry/docker/x", "x\n");
+    machine_put(m, OWN "/attempt", "join-worker 9f\n");
+    machine_look(m, WORKER, SECTION_INIT | SECTION_REGISTRY | SECTION_KUBE);
+    machine_true(m, WORKER, FACT_OURS, "");
+    machine_true(m, WORKER, FACT_INIT_STAMP, "key-1");
+    machine_true(m, WORKER, FACT_REGISTRY_STAMP, "malformed"); /* differs from any key: it is set again */
+    machine_true(m, WORKER, FACT_REGISTRY_IMAGES, "sha256:00ff,sha256:ab12");
+    machine_true(m, WORKER, FACT_ATTEMPT, "join-worker");
+}
+
+static void test_rootfs(struct machine *m)
+{
+    machine_put(m, TREE "/scripts/init.sh", "echo\n");
+    machine_put(m, TREE "/registry/blob", "x");
+    machine_shell(m, "mkdir -p \"$ROOT" OWN "/manifests\"; echo \"KEY $(stat_listing rootfs \"$ROOT" TREE
+                     "\")\" >\"$ROOT" OWN "/manifests/rootfs\"");
+    machine_look(m, WORKER, SECTION_ROOTFS);
+    machine_true(m, WORKER, FACT_ROOTFS, "KEY");
+    machine_put(m, TREE "/registry/another", "registries grow by themselves");
+    machine_look(m, WORKER, SECTION_ROOTFS);
+    machine_true(m, WORKER, FACT_ROOTFS, "KEY");
+    machine_put(m, TREE "/scripts/init.sh", "echo edited\n");
+    machine_look(m, WORKER, SECTION_ROOTFS);
+    machine_true(m, WORKER, FACT_ROOTFS, "drifted");
+}
+
+static void test_pki(struct machine *m)
+{
+    static const char *const files[] = {
+        "ca.crt", "ca.key", "front-proxy-ca.crt", "front-proxy-ca.key", "etcd/ca.crt", "etcd/ca.key",
+        "sa.pub", "sa.key"};
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        _cleanup_(mem_freep) char *path = mem_printf("/etc/kubernetes/pki/%s", files[i]);
+        machine_look(m, MASTER, SECTION_KUBE);
+        machine_false(m, MASTER, FACT_PKI);
+        machine_put(m, path, files[i]);
+    }
+    machine_put(m, OWN "/stamps/ca", "abc\n");
+    /* base64 of "ca.crt" */
+    machine_put(m, "/root/.kube/config", "clusters:\n- cluster:\n    certificate-authority-data: Y2EuY3J0\n");
+    machine_put(m, "/etc/kubernetes/audit-policy.yml", "rules\n");
+    machine_look(m, MASTER, SECTION_KUBE);
+    char ca[DIGEST_HEX], pki[DIGEST_HEX];
+    digest_hex("ca.crt", 6, ca);
+    const char all[] = "ca.crtfront-proxy-ca.crtetcd/ca.crtsa.pub";
+    digest_hex(all, strlen(all), pki);
+    machine_true(m, MASTER, FACT_CA, ca);
+    machine_true(m, MASTER, FACT_PKI, pki);
+    machine_true(m, MASTER, FACT_KUBECONFIG, ca);
+    machine_true(m, MASTER, FACT_CA_STAMP, "abc");
+    assert_int_equal(have_fact(m->have, MASTER, FACT_STATICS)->state,
+                     TRI_UNKNOWN); /* nothing to compare with */
+    machine_put(m, TREE "/statics/audit-policy.yml", "rules\n");
+    machine_look(m, MASTER, SECTION_KUBE);
+    machine_true(m, MASTER, FACT_STATICS, "");
+    machine_put(m, "/etc/kubernetes/audit-policy.yml", "other rules\n");
+    machine_put(m, "/root/.kube/config", "clusters: []\n");
+    machine_look(m, MASTER, SECTION_KUBE);
+    machine_false(m, MASTER, FACT_STATICS);
+    machine_true(m, MASTER, FACT_KUBECONFIG, "unreadable");
+}
+
+static void test_ports(struct machine *m)
+{
+    machine_put(m, "/proc/net/tcp",
+                "  sl  local_address rem_address   st tx_queue\n"
+                "   0: 0100007F:280A 00000000:0000 0A 00000000\n"   /* 10250 listens */
+                "   1: 0100007F:094B 0100007F:C001 01 00000000\n"); /* 2379 is only a connection */
+    machine_put(m, "/proc/net/tcp6",
+                "  sl  local_address                         remote_address                        st\n"
+                "   0: 00000000000000000000000000000000:192B 00000000000000000000000000000000:0000 0A\n");
+    machine_look(m, MASTER, SECTION_IDENTITY);
+    machine_true(m, MASTER, FACT_PORTS_BUSY, "6443,10250");
+}
+
+/* ---- units, images, registry */
+
+static void test_units(struct machine *m)
+{
+    machine_tool(m, "systemctl",
+                 "[ \"$*\" = 'is-active containerd docker crio image-cri-shim kubelet' ] || exit 64\n"
+                 "printf 'inactive\\nactive\\ninactive\\nfailed\\nactivating\\n'; exit 3\n");
+    machine_put(m, "/etc/systemd/system/image-cri-shim.service", "[Unit]\n");
+    machine_look(m, WORKER, SECTION_INIT);
+    machine_true(m, WORKER, FACT_RUNTIME_UP, "docker");
+    machine_false(m, WORKER, FACT_SHIM_UP);
+    machine_false(m, WORKER, FACT_KUBELET_UP);
+    machine_tool(m, "systemctl", "echo 'Failed to connect to bus' >&2; exit 1\n");
+    machine_look(m, WORKER, SECTION_INIT);
+    assert_int_equal(have_fact(m->have, WORKER, FACT_KUBELET_UP)->state, TRI_UNKNOWN);
+}
+
+static void test_prepulled(struct machine *m)
+{
+    machine_put(m, OWN "/stamps/prepull", "key-2\n");
+    machine_put(m, OWN "/stamps/prepull.list", "sealos.hub:5000/kube-proxy:v1\nsealos.hub:5000/pause:3");
+    machine_tool(
+        m, "crictl",
+        "echo "
+        "'{\"images\":[{\"repoTags\":[\"sealos.hub:5000/kube-proxy:v1\",\"sealos.hub:5000/pause:3\"]}]}'\n");
+    machine_look(m, WORKER, SECTION_INIT);
+    machine_true(m, WORKER, FACT_PREPULLED, "key-2");
+    machine_tool(m, "crictl",
+                 "echo "
+                 "'{\"images\":[{\"repoTags\":[\"sealos.hub:5000/kube-proxy:v1\",\"sealos.hub:5000/"
+                 "pause:3.9\"]}]}'\n");
+    machine_look(m, WORKER, SECTION_INIT);
+    machine_false(m, WORKER, FACT_PREPULLED);
+    machine_tool(m, "crictl", "exit 1\n");
+    machine_look(m, WORKER, SECTION_INIT);
+    assert_int_equal(have_fact(m->have, WORKER, FACT_PREPULLED)->state, TRI_UNKNOWN);
+}
+
+static void test_registry_serving(struct machine *m)
+{
+    machine_put(m, "/proc/net/tcp", " sl\n 0: 00000000:1388 00000000:0000 0A\n");
+    machine_tool(m, "curl", "case $* in *http://127.0.0.1:5000/v2/) printf 401 ;; *) printf 000 ;; esac\n");
+    machine_look(m, MASTER, SECTION_REGISTRY);
+    machine_true(m, MASTER, FACT_REGISTRY_SERVING, "");
+    machine_tool(m, "curl", "printf 503\n");
+    machine_look(m, MASTER, SECTION_REGISTRY);
+    machine_false(m, MASTER, FACT_REGISTRY_SERVING);
+}
+
+static void test_jobs(struct machine *m)
+{
+    machine_put(m, OWN "/jobs/kubeadm.init/pid", "42 777\n");
+    machine_put(m, OWN "/jobs/node.init-ended/pid", "43 777\n");
+    machine_put(m, OWN "/jobs/node.init-reused/pid", "44 777\n");
+    machine_put(m, OWN "/jobs/node.init-done/pid", "42 777\n");
+    machine_put(m, OWN "/jobs/node.init-done/status", "0\n");
+    machine_put(m, "/proc/42/stat", "42 (a) b) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 777 20\n");
+    machine_put(m, "/proc/44/stat", "44 (sh) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 778 20\n");
+    machine_look(m, MASTER, SECTION_JOBS);
+    machine_true(m, MASTER, FACT_JOBS, "kubeadm.init");
+}
+
+/* ---- the VIP */
+
+static void test_ipvs(struct machine *m)
+{
+    machine_put(m, "/proc/net/ip_vs",
+                "IP Virtual Server version 1.2.1 (size=4096)\n"
+                "Prot LocalAddress:Port Scheduler Flags\n"
+                "  -> RemoteAddress:Port Forward Weight ActiveConn InActConn\n"
+                "TCP  0A676103:192B rr \n"
+                "  -> 0A000063:192B      Masq    1      0          0         \n"
+                "TCP  0A676102:192B rr \n"
+                "  -> 0A00000A:192B      Masq    0      0          0         \n"
+                "  -> 0A000009:192B      Masq    1      0          0         \n");
+    machine_tool(m, "curl",
+                 "case $* in *' https://10.103.97.2:6443/healthz') printf 200 ;; *) printf 000 ;; esac\n");
+    machine_look(m, WORKER, SECTION_VIP);
+    machine_true(m, WORKER, FACT_IPVS_KERNEL, "loaded");
+    machine_true(m, WORKER, FACT_VIP_RULES, "ipvs 10.103.97.2:6443 10.0.0.9:6443,10.0.0.10:6443");
+    machine_true(m, WORKER, FACT_VIP_ANSWERS, "");
+    machine_put(m, "/proc/net/ip_vs",
+                "TCP  0A676102:192B wlc \n  -> 0A000009:192B      Route   1      0          0\n");
+    machine_look(m, WORKER, SECTION_VIP);
+    machine_true(m, WORKER, FACT_VIP_RULES, "ipvs? 10.103.97.2:6443 10.0.0.9:6443");
+}
+
+#define NAT_HEAD "*nat\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [1:60]\n:RECONCILE-VIP - [0:0]\n"
+#define NAT_JUMP "-A OUTPUT -d 10.103.97.2/32 -p tcp -m tcp --dport 6443 -j RECONCILE-VIP\n"
+#define NAT_RULE(stat, to) "-A RECONCILE-VIP -p tcp " stat "-j DNAT --to-destination " to "\n"
+
+static void look_nat(struct machine *m, const char *rules, const char *expected)
+{
+    machine_put(m, "/rules", rules);
+    machine_tool(m, "iptables-save", "[ \"$*\" = '-t nat' ] && cat \"$TEST_ROOT/rules\"\n");
+    machine_look(m, WORKER, SECTION_VIP);
+    if (expected)
+        machine_true(m, WORKER, FACT_VIP_RULES, expected);
+    else
+        machine_false(m, WORKER, FACT_VIP_RULES);
+}
+
+static void test_netfilter(struct machine *m)
+{
+    machine_tool(m, "curl", "printf 000\n");
+    look_nat(m, "*nat\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n", NULL);
+    look_nat(m,
+             NAT_HEAD NAT_JUMP NAT_RULE("-m statistic --mode nth --every 3 --packet 0 ", "10.0.0.1:6443")
+                 NAT_RULE("-m statistic --mode nth --every 2 --packet 0 ", "10.0.0.2:6443")
+                     NAT_RULE("", "10.0.0.10:6443") "COMMIT\n",
+             "nat 10.103.97.2:6443 10.0.0.1:6443,10.0.0.2:6443,10.0.0.10:6443");
+    machine_false(m, WORKER, FACT_VIP_ANSWERS);
+    /* every second packet for the first of three: it gets too many */
+    look_nat(m,
+             NAT_HEAD NAT_JUMP NAT_RULE("-m statistic --mode nth --every 2 --packet 0 ", "10.0.0.1:6443")
+                 NAT_RULE("-m statistic --mode nth --every 2 --packet 0 ", "10.0.0.2:6443")
+                     NAT_RULE("", "10.0.0.10:6443") "COMMIT\n",
+             "nat? 10.103.97.2:6443 10.0.0.1:6443,10.0.0.2:6443,10.0.0.10:6443");
+    look_nat(m, NAT_HEAD NAT_RULE("", "10.0.0.1:6443") "COMMIT\n",
+             "nat? 10.103.97.2:6443 10.0.0.1:6443"); /* not reached */
+    machine_tool(m, "iptables-save",
+                 "echo 'Another app is currently holding the xtables lock' >&2; exit 4\n");
+    machine_look(m, WORKER, SECTION_VIP);
+    assert_int_equal(have_fact(m->have, WORKER, FACT_VIP_RULES)->state, TRI_UNKNOWN);
+}
+
+static void test_ipvs_loadable(struct machine *m)
+{
+    machine_tool(m, "modprobe", "[ \"$*\" = '-n -q ip_vs' ]\n");
+    machine_look(m, WORKER, SECTION_VIP);
+    machine_true(m, WORKER, FACT_IPVS_KERNEL, "loadable");
+    machine_false(m, WORKER, FACT_VIP_ANSWERS); /* no virtual server: nobody is asked */
+    machine_tool(m, "modprobe", "exit 1\n");
+    machine_put(m, "/lib/modules/6.1.0-test/kernel/net/netfilter/ipvs/ip_vs.ko.xz", "x");
+    machine_look(m, WORKER, SECTION_VIP);
+    machine_true(m, WORKER, FACT_IPVS_KERNEL, "loadable");
+}
+
+/* ---- the cluster */
+
+static void settle_master(struct machine *m)
+{
+    machine_put(m, "/etc/kubernetes/admin.conf", "x");
+    machine_put(m, "/etc/kubernetes/pki/etcd/peer.crt", "x");
+    machine_tool(m, "curl",
+                 "case $* in *' https://127.0.0.1:6443/readyz') printf 200 ;; *) printf 000 ;; esac\n");
+    machine_tool(
+        m, "kubectl",
+        "case $* in\n"
+        "*' get nodes '*) printf 'a\\tid-a\\t10.0.0.1\\tTrue\\t{\"x\":\"y\"}\\t\\tv1\\n"
+        "b\\tid-b\\t10.0.0.2\\tUnknown\\t{}\\ttrue\\tv1\\nc\\tid-c\\t10.9.9.9\\tTrue\\t{}\\t\\tv1\\n' ;;\n"
+        "*' get secrets '*) printf "
+        "'bootstrap-token-abcdef\\tcmVjb25jaWxlIHJ1biA3\\nbootstrap-token-123456\\t\\n' ;;\n"
+        "*' get configmap reconcile-guests '*) printf 'sha256.cc\\tok\\nsha256.dd\\tfailed\\n' ;;\n"
+        "*) exit 64 ;; esac\n");
+    machine_tool(m, "etcdctl",
+                 "case $* in\n"
+                 "*' --command-timeout=3s member list') printf '1a, started, a, https://10.0.0.1:2380, "
+                 "https://10.0.0.1:2379, false\\n"
+                 "2b, started, x, https://10.9.9.8:2380, https://10.9.9.8:2379, false\\n' ;;\n"
+                 "*' endpoint status --cluster') echo 'https://10.0.0.1:2379, 1a, 3.5.9, 20 kB, true, false, "
+                 "2, 8, 8, '; exit 1 ;;\n"
+                 "*) exit 64 ;; esac\n");
+}
+
+static void test_cluster(struct machine *m)
+{
+    settle_master(m);
+    machine_look(m, MASTER, SECTION_API | SECTION_ETCD);
+    const struct have_cluster *c = &m->have->cluster;
+    machine_true(m, MASTER, FACT_API_ANSWERS, "");
+    machine_true(m, MASTER, FACT_ETCD_ANSWERS, "");
+    assert_int_equal(c->api, TRI_TRUE);
+    assert_int_equal(c->etcd, TRI_TRUE);
+    machine_true(m, MASTER, FACT_NODE_OBJECT, "id-a");
+    machine_true(m, MASTER, FACT_NODE_READY, "");
+    machine_true(m, MASTER, FACT_ETCD_MEMBER, "1a");
+    machine_true(m, MASTER, FACT_ETCD_HEALTHY, "");
+    machine_true(m, WORKER, FACT_NODE_NAME, "b");
+    machine_false(m, WORKER, FACT_NODE_READY);
+    machine_false(m, WORKER, FACT_ETCD_MEMBER);
+    assert_int_equal(c->n_strangers, 1);
+    assert_string_equal(c->strangers[0], "c 10.9.9.9");
+    assert_int_equal(c->n_stray, 1);
+    assert_string_equal(c->stray_members[0], "2b x 10.9.9.8");
+    assert_int_equal(c->tokens.state, TRI_TRUE);
+    assert_string_equal(c->tokens.value, "abcdef");
+    assert_true(have_guest(m->have, "sha256.cc"));
+    assert_false(have_guest(m->have, "sha256.dd"));
+}
+
+/* Half an answer of the API is none: a guest whose record was not seen would be run again. */
+static void test_api_half(struct machine *m)
+{
+    settle_master(m);
+    machine_tool(m, "kubectl",
+                 "case $* in *' get nodes '*|*' get secrets '*) ;; *) echo 'Error from server: etcd is slow' "
+                 ">&2; exit 1 ;; esac\n");
+    machine_look(m, MASTER, SECTION_API);
+    machine_true(m, MASTER, FACT_API_ANSWERS, "");
+    assert_int_equal(m->have->cluster.api, TRI_UNKNOWN);
+}
+
+static void test_api_down(struct machine *m)
+{
+    settle_master(m);
+    machine_tool(m, "curl", "printf 000\n");
+    machine_tool(m, "etcdctl", "echo 'context deadline exceeded' >&2; exit 1\n");
+    machine_look(m, MASTER, SECTION_API | SECTION_ETCD);
+    machine_false(m, MASTER, FACT_API_ANSWERS);
+    machine_false(m, MASTER, FACT_ETCD_ANSWERS);
+    assert_int_equal(m->have->cluster.api, TRI_UNKNOWN);
+}
+
+static void test_self(struct machine *m)
+{
+    machine_put(m, "/etc/kubernetes/kubelet.conf", "x");
+    machine_tool(m, "kubectl",
+                 "case $* in *'/etc/kubernetes/kubelet.conf --request-timeout=5s get node node-a '*)"
+                 " printf 'node-a\\tid-b\\t10.0.0.2\\tFalse\\t{}\\t\\tv1\\n' ;; *) exit 64 ;; esac\n");
+    machine_look(m, WORKER, SECTION_SELF);
+    machine_true(m, WORKER, FACT_NODE_OBJECT, "id-b");
+    machine_false(m, WORKER, FACT_NODE_READY);
+    machine_tool(m, "kubectl", "echo 'Unable to connect to the server' >&2; exit 1\n");
+    machine_look(m, WORKER, SECTION_SELF);
+    machine_true(m, WORKER, FACT_NODE_OBJECT, "id-b"); /* nothing was learned */
+    machine_tool(m, "kubectl",
+                 "echo 'Error from server (NotFound): nodes \"node-a\" not found' >&2; exit 1\n");
+    machine_look(m, WORKER, SECTION_SELF);
+    machine_false(m, WORKER, FACT_NODE_OBJECT);
+}
+
+/* ---- hostile values */
+
+static void test_hostile(struct machine *m)
+{
+    machine_put(m, "/proc/sys/kernel/hostname", "x\033[31m\n");
+    machine_put(m, "/etc/machine-id", "abc\tdef\n");
+    machine_put(m, OWN "/stamps/node.init", "$(touch /tmp/x) `id` '\"\n");
+    machine_put(m, "/etc/os-release", "ID=\"x\033]0;t\007\"\n");
+    machine_put(m, "/etc/hosts", "$(id) sealos.hub\n");
+    machine_look(m, WORKER, SECTION_ALL);
+    assert_int_equal(have_fact(m->have, WORKER, FACT_HOSTNAME)->state, TRI_UNKNOWN);
+    assert_int_equal(have_fact(m->have, WORKER, FACT_MACHINE_ID)->state, TRI_UNKNOWN);
+    machine_true(m, WORKER, FACT_INIT_STAMP, "malformed");
+    machine_true(m, WORKER, FACT_OS, "x?]0;t?");
+    machine_true(m, WORKER, FACT_HOSTS_REGISTRY, "$(id)");
+}
+
+static void test_unprivileged(struct machine *m)
+{
+    machine_tool(m, "id", "echo 1000\n");
+    machine_look(m, WORKER, SECTION_ALL);
+    machine_false(m, WORKER, FACT_ROOT);
+    machine_true(m, WORKER, FACT_HOSTNAME, "node-a");
+    assert_int_equal(have_fact(m->have, WORKER, FACT_KUBELET_CONF)->state, TRI_UNKNOWN);
+}
+
+/* Nothing of the probe stays on the node. */
+static void test_leaves_nothing(struct machine *m)
+{
+    settle_master(m);
+    machine_look(m, MASTER, SECTION_ALL | SECTION_SELF);
+    _cleanup_(text_free) struct text left = {0};
+    machine_list(m, "/run", &left);
+    assert_string_equal(text_str(&left), "");
+}
+
+/* A cut program does nothing, whatever the shell read of it. */
+static void test_cut_program(struct machine *m)
+{
+    machine_cut_program(m);
+}
+
+/* ---- each of them under each shell */
+
+#define EACH(X)                                                                                              \
+    X(fresh_node)                                                                                            \
+    X(sections) X(hosts) X(stamps) X(rootfs) X(pki) X(ports) X(units) X(prepulled) X(registry_serving)       \
+        X(jobs) X(ipvs) X(netfilter) X(ipvs_loadable) X(cluster) X(api_half) X(api_down) X(self) X(hostile)  \
+            X(unprivileged) X(leaves_nothing) X(cut_program)
+
+#define RUN(name)                                                                                            \
+    static void run_##name(void **state)                                                                     \
+    {                                                                                                        \
+        for (int shell = 0; shell < N_SHELLS; shell++) {                                                     \
+            struct machine m;                                                                                \
+            machine_new(&m, (enum shell)shell);                                                              \
+            test_##name(&m);                                                                                 \
+            machine_free(&m);                                                                                \
+        }                                                                                                    \
+        (void)state;                                                                                         \
+    }
+EACH(RUN)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define ROW(name) cmocka_unit_test(run_##name),
+        EACH(ROW)};
+    return cmocka_run_group_tests(tests, machines_setup, machines_teardown);
+}
