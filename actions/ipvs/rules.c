@@ -116,7 +116,9 @@ static enum verdict pod_wants(const struct view *v, struct subject s, struct fin
         return known;
     const struct fact *have = view_fact(v, s.node, FACT_LVSCARE_POD);
     const char *want = view_lvscare_pod(v);
-    if (have->state == TRI_TRUE && view_same_servers(have->value, want))
+    /* a join cleans what an earlier self left, the pod among it */
+    bool cleaned = !v->settled && view_to_join(v, s.node) && v->belonging[s.node] != BELONG_NO;
+    if (!cleaned && have->state == TRI_TRUE && view_same_servers(have->value, want))
         return VERDICT_NO;
     return finding_change(f, "spec.hosts", arena_printf(f->arena, "lvscare keeps %s", want), "the static pod is %s",
                           rules_says(v, s.node, FACT_LVSCARE_POD, f->arena));

@@ -277,6 +277,15 @@ static bool token_delete_proved(const struct view *v, struct subject s, struct t
     return false;
 }
 
+static struct value *token_delete_inputs(const struct view *v, struct subject s, struct arena *a)
+{
+    (void)s;
+    struct value *in = value_map(a);
+    const struct fact *tokens = &v->have->cluster.tokens;
+    value_set(a, in, "tokens", value_string(a, tokens->state == TRI_TRUE ? tokens->value : ""));
+    return in;
+}
+
 static const struct edge token_delete_after[] = {{"token.create", SCOPE_SAME, NULL},
                                                  {"kubeadm.join-master", SCOPE_ALL, NULL},
                                                  {"kubeadm.join-worker", SCOPE_ALL, NULL},
@@ -294,6 +303,7 @@ const struct kind_rules rules_token_delete = {
     .proof = SECTION_API,
     .effect = token_delete_effect,
     .proved = token_delete_proved,
+    .inputs = token_delete_inputs,
     .run_node = on_live_master,
     .timeout_s = 60,
     .settle_s = 30,
