@@ -2,12 +2,10 @@
 
 #include "model/digest.h"
 #include "model/error.h"
+#include "model/render_key.h"
 
 #include <string.h>
 #include <stdio.h>
-
-/* Raised when rendering changes what it makes of the same inputs: every node's tree then differs, as it should. */
-#define RENDER_VERSION "1"
 
 void want_free(struct want *w)
 {
@@ -251,30 +249,10 @@ static int derive_constants(struct want *w, struct error **err)
 static void tree_key(const struct want *w, int host, char out[DIGEST_HEX])
 {
     _cleanup_(arena_freep) struct arena *a = arena_new();
-    struct digest *d = digest_new();
-    digest_field(d, "rootfs " RENDER_VERSION);
-    for (size_t i = 0; i < w->n_images; i++)
-        if (w->images[i].type != IMAGE_APPLICATION)
-            digest_field(d, w->images[i].digest);
     struct want_env *env;
     size_t n;
     want_environment(w, a, host, &env, &n);
-    for (size_t i = 0; i < n; i++) {
-        digest_field(d, env[i].key);
-        digest_field(d, env[i].value);
-    }
-    for (size_t i = 0; i < w->n_configs; i++) {
-        const struct want_config *c = &w->configs[i];
-        bool ours = !c->match || !*c->match;
-        for (size_t k = 0; k < w->n_images && !ours; k++)
-            ours = w->images[k].type != IMAGE_APPLICATION && str_eq(c->match, w->images[k].reference);
-        if (!ours)
-            continue;
-        digest_field(d, c->path);
-        digest_field(d, c->strategy);
-        digest_field(d, c->data);
-    }
-    digest_end(d, out);
+    render_key(w, env, n, out);
 }
 
 static void init_key(const struct want *w, const char *tree, char out[DIGEST_HEX])
