@@ -236,12 +236,12 @@ static double next_deadline(const struct scheduler *s)
 
 static void run_timers(struct scheduler *s)
 {
-    double now = scheduler_now(s);
+    double now = scheduler_now(s) + 1e-6; /* sums of doubles: a wait to the very deadline must count as reached */
     for (size_t i = s->n_active; i-- > 0;) {
         int action = s->active[i];
         double due = action_deadline(s, action);
         if (due > 0 && due <= now)
-            action_timer(s, action, now);
+            action_timer(s, action);
     }
 }
 
@@ -283,7 +283,7 @@ static bool loop(struct scheduler *s)
         if (signal)
             on_signal(s, signal);
         run_timers(s);
-        if (s->cancelled && s->in_flight > 0 && scheduler_now(s) >= s->give_up_at) {
+        if (s->cancelled && s->in_flight > 0 && scheduler_now(s) + 1e-6 >= s->give_up_at) {
             end_rest(s, ERR_CANCELLED, "interrupted, and it did not end");
             return false;
         }
@@ -355,6 +355,9 @@ static void tear_down(struct scheduler *s)
     free(s->slots);
 }
 
+/* What workers that did not end still hold: kept reachable until the process ends. */
+static struct scheduler *abandoned;
+
 bool execute(const struct execution *x, struct report **ret)
 {
     /* on the heap: an abandoned worker may still report progress through it */
@@ -366,6 +369,8 @@ bool execute(const struct execution *x, struct report **ret)
     if (all_ended) {
         tear_down(s);
         free(s);
+    } else {
+        abandoned = s;
     }
     return all_ended;
 }

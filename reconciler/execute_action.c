@@ -151,7 +151,7 @@ static void settle(struct scheduler *s, int action, const char *why)
         fail(s, action, e);
         return;
     }
-    if (now >= slot->settle_at) {
+    if (now + 1e-6 >= slot->settle_at) {
         unproved(s, action, why);
         return;
     }
@@ -367,7 +367,7 @@ double action_deadline(const struct scheduler *s, int action)
     return slot->phase == PHASE_RUNNING ? slot->kill_at : 0;
 }
 
-void action_timer(struct scheduler *s, int action, double now)
+void action_timer(struct scheduler *s, int action)
 {
     struct slot *slot = &s->slots[action];
     if (slot->phase == PHASE_SETTLING) {
@@ -381,7 +381,6 @@ void action_timer(struct scheduler *s, int action, double now)
     slot->killed = true;
     if (slot->node >= 0)
         s->x->prober.cancel(s->x->prober.ctx, slot->node);
-    (void)now;
 }
 
 void action_cancel(struct scheduler *s, int action)

@@ -87,7 +87,7 @@ enum start { START_TAKEN, START_BUSY }; /* busy: its node or lock is another's *
 enum start action_start(struct scheduler *s, int action);
 bool action_proved(struct scheduler *s, int action, struct text *why_not); /* by the facts as they are */
 void action_task_ended(struct scheduler *s, struct job *j);
-void action_timer(struct scheduler *s, int action, double now);
+void action_timer(struct scheduler *s, int action);
 double action_deadline(const struct scheduler *s, int action); /* when action_timer is due; 0: never */
 void action_cancel(struct scheduler *s, int action);
 void job_free(struct scheduler *s, struct job *j);
