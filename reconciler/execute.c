@@ -118,18 +118,27 @@ static int root_of(const struct scheduler *s, int need)
     return r->outcome == OUTCOME_SKIPPED && r->because >= 0 ? r->because : need;
 }
 
+static bool still_wanted(struct scheduler *s, int action)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new();
+    struct finding f = {.arena = a};
+    return slot_rules(s, action)->wants(scheduler_view(s), s->plan->actions[action].subject, &f) == VERDICT_YES;
+}
+
 /* A cleaning action: runs whatever failed, but not where nothing of what it cleans up was begun and the facts show
  * nothing to clean either. */
-static void decide_always(struct scheduler *s, int action, int bad)
+static void decide_always(struct scheduler *s, int action)
 {
     const struct action *a = &s->plan->actions[action];
     bool begun = false;
-    for (size_t i = 0; i < a->n_needs; i++)
-        begun |= s->slots[a->needs[i]].begun;
-    bool run = begun || (!s->stopping && bad < 0);
-    if (!run && !s->stopping)
-        run = !action_proved(s, action, NULL);
-    if (run) {
+    int bad = -1;
+    for (size_t i = 0; i < a->n_needs + a->n_after; i++) {
+        int other = i < a->n_needs ? a->needs[i] : a->after[i - a->n_needs];
+        begun |= s->slots[other].begun;
+        if (bad < 0 && s->report->actions[other].outcome != OUTCOME_DONE)
+            bad = other;
+    }
+    if (begun || (!s->stopping && (bad < 0 || still_wanted(s, action)))) {
         s->slots[action].phase = PHASE_READY;
         ready_push(s, action);
     } else if (s->stopping) {
@@ -150,7 +159,7 @@ static void decide(struct scheduler *s, int action)
         if (s->report->actions[a->needs[i]].outcome != OUTCOME_DONE)
             bad = a->needs[i];
     if (slot_rules(s, action)->always) {
-        decide_always(s, action, bad);
+        decide_always(s, action);
     } else if (bad < 0 && !s->stopping) {
         s->slots[action].phase = PHASE_READY;
         ready_push(s, action);
@@ -217,6 +226,7 @@ static void on_signal(struct scheduler *s, int signal)
                                          "there, and the next run attaches to them");
     s->cancelled = true;
     s->give_up_at = scheduler_now(s) + GIVE_UP_S;
+    s->x->prober.cancel(s->x->prober.ctx, -1);
     for (size_t i = s->n_active; i-- > 0;) /* backwards: those that only waited leave the array */
         action_cancel(s, s->active[i]);
 }

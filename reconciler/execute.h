@@ -34,7 +34,7 @@ struct prober {
     void (*drop)(void *ctx, void *seen); /* frees what will not be merged */
     /* On the main thread: have->stored and have->rendered from the local store. */
     void (*refresh_local)(void *ctx, struct have *h);
-    /* From the main thread: the node's running calls end soon, with an error. */
+    /* From the main thread: the node's running calls end soon, with an error; -1: those of all nodes, and local ones. */
     void (*cancel)(void *ctx, int node);
     void *ctx;
 };

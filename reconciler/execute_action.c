@@ -249,12 +249,13 @@ static void begin(struct scheduler *s, int action)
     run(s, action);
 }
 
-/* A guard judges the cluster as it is now, not as it was when the run began. */
+/* Where the quorum is at stake, the guard judges etcd as it is now, not as it was when the run began. */
 static bool must_check(struct scheduler *s, int action, unsigned *sections)
 {
     const struct kind_rules *rules = slot_rules(s, action);
     *sections = rules->premises & (SECTION_API | SECTION_ETCD);
-    return rules->guard && !s->slots[action].checked && *sections && scheduler_view(s)->live_master >= 0;
+    return rules->guard && !s->slots[action].checked && (*sections & SECTION_ETCD) &&
+           scheduler_view(s)->live_master >= 0;
 }
 
 enum start action_start(struct scheduler *s, int action)
@@ -385,9 +386,6 @@ void action_timer(struct scheduler *s, int action)
 
 void action_cancel(struct scheduler *s, int action)
 {
-    struct slot *slot = &s->slots[action];
-    if (slot->phase == PHASE_SETTLING)
+    if (s->slots[action].phase == PHASE_SETTLING)
         settle(s, action, "its facts do not say so yet");
-    else if (slot->job && slot->job->task.node >= 0)
-        s->x->prober.cancel(s->x->prober.ctx, slot->job->task.node);
 }

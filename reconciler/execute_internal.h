@@ -89,7 +89,7 @@ bool action_proved(struct scheduler *s, int action, struct text *why_not); /* by
 void action_task_ended(struct scheduler *s, struct job *j);
 void action_timer(struct scheduler *s, int action);
 double action_deadline(const struct scheduler *s, int action); /* when action_timer is due; 0: never */
-void action_cancel(struct scheduler *s, int action);
+void action_cancel(struct scheduler *s, int action); /* connections are closed already: what only waits ends now */
 void job_free(struct scheduler *s, struct job *j);
 
 #endif

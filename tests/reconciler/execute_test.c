@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "reconciler/execute.h"
+#include "tests/model/cluster.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -42,6 +43,7 @@ static struct {
     double signal_at[3]; /* 0: none */
     int n_signals;
     const char *guard_says, *halted;
+    int clean_wanted;    /* the node on whose facts a cleaning action is wanted */
     bool stuck;          /* workers never end */
     int local_refreshes, cancels, begins, ends;
     char log[4096];
@@ -70,6 +72,12 @@ static enum verdict wants(const struct view *v, struct subject s, struct finding
         return VERDICT_NO;
     (void)f;
     return VERDICT_YES;
+}
+
+static enum verdict clean_wants(const struct view *v, struct subject s, struct finding *f)
+{
+    (void)v, (void)f;
+    return s.node == scene.clean_wanted ? VERDICT_YES : VERDICT_NO;
 }
 
 static bool proved(const struct view *v, struct subject s, struct text *why)
@@ -103,7 +111,7 @@ static const struct kind_rules rules[KINDS] = {
     [KIND_PLAIN] = {.name = "plain", .title = "plain", .wants = wants, .proved = proved, .proof = SECTION_ROOTFS, .timeout_s = 60},
     [KIND_SETTLES] = {.name = "settles", .title = "settles", .wants = wants, .proved = proved, .proof = SECTION_ROOTFS, .settle_s = 10},
     [KIND_RETRIES] = {.name = "retries", .title = "retries", .wants = wants, .proved = proved, .proof = SECTION_ROOTFS, .retry = true},
-    [KIND_ALWAYS] = {.name = "always", .title = "always", .wants = wants, .always = true},
+    [KIND_ALWAYS] = {.name = "always", .title = "always", .wants = clean_wants, .always = true},
     [KIND_LOCKED] = {.name = "locked", .title = "locked", .wants = wants, .proved = proved, .proof = SECTION_ROOTFS, .lock = lock},
     [KIND_GUARDED] = {.name = "guarded", .title = "guarded", .wants = wants, .guard = guard, .proved = proved, .proof = SECTION_ROOTFS},
     [KIND_LOCAL] = {.name = "local", .title = "local", .wants = wants, .local = true, .proved = local_proved},
@@ -169,7 +177,7 @@ static void cancel(void *ctx, int node)
     (void)ctx;
     scene.cancels++;
     for (size_t i = 0; i < scene.n_flying && !scene.stuck; i++)
-        if (scene.flying[i].task->node == node) {
+        if (node < 0 || scene.flying[i].task->node == node) {
             struct act *a = &scene.acts[scene.flying[i].task->action];
             a->fails[a->runs < 2 ? a->runs : 1] = ERR_UNREACHABLE;
             scene.flying[i].ends = scene.now;
@@ -260,16 +268,12 @@ static size_t count(const int *list)
 
 static struct report *play(struct act *acts, size_t n, unsigned concurrency)
 {
-    struct want w = {.arena = arena_new(), .cluster = "test", .n_hosts = 6};
-    struct want_host hosts[6] = {{.address = "10.0.0.1", .roles = ROLE_MASTER, .listed = true}};
-    const char *addresses[] = {"10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6"};
-    for (int i = 1; i < 6; i++)
-        hosts[i] = (struct want_host){.address = addresses[i], .roles = ROLE_NODE, .listed = true};
-    w.hosts = hosts;
-    w.policy = policy_defaults();
-    static const int render_of[6] = {-1, -1, -1, -1, -1, -1};
-    w.render_of = render_of;
-    struct have *h = have_new(6, 0, 0);
+    struct want *w = cluster_want(false);
+    static const char *const addresses[] = {"10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6"};
+    for (int i = 0; i < 6; i++)
+        add_host(w, addresses[i], i == 0 ? ROLE_MASTER : ROLE_NODE, true);
+    cluster_finish(w);
+    struct have *h = bare_have(w);
     struct kind kinds[KINDS];
     for (int i = 0; i < KINDS; i++)
         kinds[i] = (struct kind){&rules[i], &runs};
@@ -287,7 +291,7 @@ static struct report *play(struct act *acts, size_t n, unsigned concurrency)
     scene.n = n;
     scene.now = 100;
     struct execution x = {
-        .want = &w,
+        .want = w,
         .have = h,
         .plan = &plan,
         .kinds = kinds,
@@ -300,7 +304,7 @@ static struct report *play(struct act *acts, size_t n, unsigned concurrency)
     struct report *r = NULL;
     all_ended = execute(&x, &r);
     have_free(h);
-    arena_free(w.arena);
+    want_free(w);
     return r;
 }
 
@@ -445,6 +449,22 @@ static void cleaning_runs_after_an_interrupt_if_there_is_something_to_clean(void
     assert_true(r->interrupted);
     assert_int_equal(r->signal, SIGINT);
     assert_int_equal(scene.cancels, 0);
+}
+
+static void cleaning_is_skipped_where_nothing_was_made(void **state)
+{
+    (void)state;
+    struct act a[] = {
+        {.id = "first", .node = 0, .needs = NONE, .after = NONE, .fails = {ERR_REMOTE_EXIT}},
+        {.id = "make", .node = 1, .needs = {0, -1}, .after = NONE},
+        {.id = "clean", .node = 0, .kind = KIND_ALWAYS, .needs = NONE, .after = {1, -1}},
+        {.id = "clean-2", .node = 3, .kind = KIND_ALWAYS, .needs = NONE, .after = {1, -1}},
+    };
+    scene.clean_wanted = 3;
+    _cleanup_(report_freep) struct report *r = play(a, 4, 8);
+    OUTCOME(r, 2, OUTCOME_SKIPPED);
+    assert_int_equal(r->actions[2].because, 0);
+    OUTCOME(r, 3, OUTCOME_DONE); /* its facts show something left over from before */
 }
 
 static void a_second_interrupt_ends_everything(void **state)
@@ -618,6 +638,7 @@ int main(void)
         TEST(the_control_plane_is_one_lock),
         TEST(cleaning_runs_whatever_failed),
         TEST(cleaning_runs_after_an_interrupt_if_there_is_something_to_clean),
+        TEST(cleaning_is_skipped_where_nothing_was_made),
         TEST(a_second_interrupt_ends_everything),
         TEST(workers_that_never_end_are_given_up),
         TEST(waits_for_the_proof),
