@@ -158,6 +158,10 @@ static void check_document(struct checking *k, const struct document *d)
     const struct value *kind = value_get(root, "kind");
     if (!kind || kind->kind != VALUE_SCALAR || !*kind->text) {
         struct error **err = error_list_add(k->c.errors);
+        if (kind) {
+            source_error_key(k->c.source, err, kind, "`kind` must be one word");
+            return;
+        }
         source_error_value(k->c.source, err, root, "this document has no `kind`");
         const char *const wanted[] = {"kind", NULL};
         for (size_t i = 0; i < root->n; i++)

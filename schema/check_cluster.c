@@ -146,9 +146,9 @@ static void check_env(struct complaints *c, const struct value *env)
     for (size_t i = 1; i < n; i++) {
         const struct assignment *a = &all[i];
         if (a->key_len == a[-1].key_len && memcmp(a->text, a[-1].text, a->key_len) == 0)
-            source_error_value(c->source, error_list_add(c->warnings), a->value,
-                               "`%.*s` is set twice: the last one counts", (int)(a->key_len < 60 ? a->key_len : 60),
-                               a->text);
+            source_error_range(c->source, error_list_add(c->warnings), ERR_INVALID, a->value->start,
+                               a->value->start + a->key_len, "`%.*s` is set twice: the last one counts",
+                               (int)(a->key_len < 60 ? a->key_len : 60), a->text);
     }
     free(all);
 }
@@ -185,8 +185,8 @@ void check_cluster(const struct value *root, struct complaints *c)
     check_images(c, value_get(spec, "image"));
     for (size_t i = 0; list && i < hosts->n; i++) {
         const struct value *h = hosts->items[i], *ips = value_get(h, "ips");
-        size_t machines = ips && ips->kind == VALUE_LIST ? ips->n : 0;
-        for (size_t j = 0; j < machines; j++)
+        size_t machines = ips && ips->kind == VALUE_LIST ? ips->n : 1;
+        for (size_t j = 0; ips && ips->kind == VALUE_LIST && j < ips->n; j++)
             check_address(&n, ips->items[j]);
         check_roles(&n, value_get(h, "roles"), machines);
         check_secrets(c, value_get(h, "ssh"));

@@ -175,7 +175,10 @@ static void check_scalar(const struct check *k, const struct schema *s, const st
     if (!why)
         return;
     _cleanup_(mem_freep) char *name = name_of(p, k->what);
-    if (s->secret || s->format == FORMAT_ENV) /* what follows KEY= may be a secret */
+    if (s->format == FORMAT_ENV) /* what follows KEY= may be a secret */
+        source_error_range(k->c->source, slot(k, warns), ERR_INVALID, v->start, v->start + strcspn(v->text, "=") + 1,
+                           "%s %s", name, why);
+    else if (s->secret || !*v->text)
         source_error_value(k->c->source, slot(k, warns), v, "%s %s", name, why);
     else
         source_error_value(k->c->source, slot(k, warns), v, "%s: `%.80s` %s", name, v->text, why);

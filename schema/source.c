@@ -164,7 +164,7 @@ int source_check(struct source *s, struct error **err)
 }
 
 /* Words on whose lines a secret may stand. Too many lines kept back do no harm. */
-static bool names_secret(const char *s, size_t len)
+static bool contains_secret_word(const char *s, size_t len)
 {
     static const char *const words[] = {"passw", "pkdata", "secret", "token", "certificatekey", "private key"};
     for (size_t i = 0; i < len; i++)
@@ -174,6 +174,42 @@ static bool names_secret(const char *s, size_t len)
                 return true;
         }
     return false;
+}
+
+/* A key that was meant to be that of a secret: its value is one all the same. */
+static bool misspelt_secret(const char *s, size_t len)
+{
+    static const char *const keys[] = {"passwd", "password", "pkdata", "pkpasswd", "token", "secret", NULL};
+    char word[24];
+    for (size_t i = 0, n = 0; i < len; i++) {
+        bool letter = isalpha((unsigned char)s[i]);
+        if (letter && n + 1 < sizeof word)
+            word[n++] = (char)tolower((unsigned char)s[i]);
+        word[n] = 0;
+        if (!letter && n >= 4 && strchr(":=\"' ", s[i]) && str_nearest(word, keys))
+            return true;
+        n = letter ? n : 0;
+    }
+    return false;
+}
+
+static bool names_secret(const char *s, size_t len)
+{
+    return contains_secret_word(s, len) || misspelt_secret(s, len);
+}
+
+/* Whether what the line begins may go on in the next: an open quote or bracket, or nothing after an indicator. */
+static bool goes_on(const char *s, size_t len)
+{
+    int quotes = 0, apostrophes = 0, open = 0;
+    while (len && (s[len - 1] == ' ' || s[len - 1] == '\t'))
+        len--;
+    for (size_t i = 0; i < len; i++) {
+        quotes += s[i] == '"';
+        apostrophes += s[i] == '\'';
+        open += (s[i] == '[' || s[i] == '{') - (s[i] == ']' || s[i] == '}');
+    }
+    return quotes % 2 || apostrophes % 2 || open > 0 || (len && strchr(":,|>-\\", s[len - 1]));
 }
 
 static size_t line_len(const struct source *s, size_t l)
@@ -192,14 +228,15 @@ static size_t indent_of(const struct source *s, size_t l)
     return i < n ? i : SIZE_MAX; /* a blank line is inside whatever surrounds it */
 }
 
-/* Whether the line, the one before it, or a line that it is nested below names a secret. */
+/* Whether the line, the one before it where that goes on, or a line that it is nested below names a secret. */
 static bool holds_secret(const struct source *s, size_t l)
 {
     enum { LOOK_BACK = 500 }; /* longer than any private key */
     size_t indent = indent_of(s, l);
     if (names_secret(s->text + s->lines[l], line_len(s, l)))
         return true;
-    if (l && names_secret(s->text + s->lines[l - 1], line_len(s, l - 1)))
+    if (l && goes_on(s->text + s->lines[l - 1], line_len(s, l - 1)) &&
+        names_secret(s->text + s->lines[l - 1], line_len(s, l - 1)))
         return true;
     for (size_t i = l, seen = 0; i-- > 0 && seen < LOOK_BACK && indent > 0; seen++) {
         size_t here = indent_of(s, i);
@@ -212,11 +249,43 @@ static bool holds_secret(const struct source *s, size_t l)
     return false;
 }
 
+/* The byte at which a column (from 1) of a line begins. */
+static size_t column_byte(const struct source *s, size_t l, size_t column)
+{
+    size_t i = 0, n = line_len(s, l);
+    for (size_t c = 1; c < column && i < n; c++) {
+        i++;
+        while (i < n && continuation(s->text[s->lines[l] + i]))
+            i++;
+    }
+    return i;
+}
+
+/* "   12 |   paswd…": what a key names may be a secret, above all under a misspelt key. */
+static void show_key(const struct source *s, size_t l, size_t column, size_t width, struct text *t)
+{
+    const char *p = s->text + s->lines[l];
+    size_t from = column_byte(s, l, column), to = column_byte(s, l, column + width), blank = 0;
+    while (blank < from && (p[blank] == ' ' || p[blank] == '-'))
+        blank++;
+    text_addf(t, "%5zu | %.*s%s", l + 1, (int)blank, p, blank < from ? "…" : "");
+    size_t indent = blank + (blank < from);
+    _cleanup_(mem_freep) char *key = mem_strndup(p + from, to - from);
+    text_add_safe(t, key, 80);
+    text_addf(t, "%s\n      | %*s^", to < line_len(s, l) ? "…" : "", (int)indent, "");
+    for (size_t i = 1; i < width && i < 80; i++)
+        text_addc(t, '~');
+}
+
 /* "   12 |   roels: [master]" and a caret line below it. A long line is shown around the caret. */
-static char *show(const struct source *s, size_t l, size_t column, size_t width)
+static char *show(const struct source *s, size_t l, size_t column, size_t width, bool key_only)
 {
     enum { WINDOW = 100, LEAD = 40 };
     struct text t = {0};
+    if (key_only) {
+        show_key(s, l, column, width, &t);
+        return text_take(&t);
+    }
     if (holds_secret(s, l)) {
         text_addf(&t, "%5zu | (not shown: a secret may stand here)", l + 1);
         return text_take(&t);
@@ -245,25 +314,25 @@ static char *show(const struct source *s, size_t l, size_t column, size_t width)
 }
 
 static int place_error(struct source *s, struct error **err, enum error_code code, size_t l, size_t column,
-                       size_t width, const char *fmt, va_list ap)
+                       size_t width, bool key_only, const char *fmt, va_list ap)
 {
     _cleanup_(text_free) struct text message = {0};
     text_vaddf(&message, fmt, ap);
     error_set(err, code, "%s", text_str(&message));
     error_at(err, s->name, (int)l + 1, (int)column);
-    _cleanup_(mem_freep) char *detail = show(s, l, column, width);
+    _cleanup_(mem_freep) char *detail = show(s, l, column, width, key_only);
     return error_detail(err, detail);
 }
 
 static int verror(struct source *s, struct error **err, enum error_code code, size_t start, size_t end,
-                  const char *fmt, va_list ap)
+                  bool key_only, const char *fmt, va_list ap)
 {
     int line, column;
     source_place(s, start, &line, &column);
     size_t width = 0;
     for (size_t i = start; i < end && i < s->len && s->text[i] != '\n' && s->text[i] != '\r'; i++)
         width += !continuation(s->text[i]);
-    return place_error(s, err, code, (size_t)line - 1, (size_t)column, width, fmt, ap);
+    return place_error(s, err, code, (size_t)line - 1, (size_t)column, width, key_only, fmt, ap);
 }
 
 int source_error(struct source *s, struct error **err, enum error_code code, size_t start, size_t end,
@@ -271,7 +340,7 @@ int source_error(struct source *s, struct error **err, enum error_code code, siz
 {
     va_list ap;
     va_start(ap, fmt);
-    verror(s, err, code, start, end, fmt, ap);
+    verror(s, err, code, start, end, false, fmt, ap);
     va_end(ap);
     return -1;
 }
@@ -283,7 +352,17 @@ static int verror_line(struct source *s, struct error **err, enum error_code cod
     size_t l = line > 0 ? (size_t)line - 1 : 0;
     if (l >= s->n_lines)
         l = s->n_lines - 1;
-    return place_error(s, err, code, l, column > 0 ? (size_t)column : 1, 1, fmt, ap);
+    return place_error(s, err, code, l, column > 0 ? (size_t)column : 1, 1, false, fmt, ap);
+}
+
+int source_error_range(struct source *s, struct error **err, enum error_code code, size_t start, size_t end,
+                       const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    verror(s, err, code, start, end, true, fmt, ap);
+    va_end(ap);
+    return -1;
 }
 
 int source_error_at(struct source *s, struct error **err, enum error_code code, int line, int column,
@@ -301,9 +380,9 @@ int source_error_value(struct source *s, struct error **err, const struct value 
     va_list ap;
     va_start(ap, fmt);
     if (v->end > v->start)
-        verror(s, err, ERR_INVALID, v->start, v->end, fmt, ap);
+        verror(s, err, ERR_INVALID, v->start, v->end, false, fmt, ap);
     else if (v->key_end)
-        verror(s, err, ERR_INVALID, v->key_start, v->key_end, fmt, ap);
+        verror(s, err, ERR_INVALID, v->key_start, v->key_end, true, fmt, ap);
     else
         verror_line(s, err, ERR_INVALID, v->line, v->column, fmt, ap);
     va_end(ap);
@@ -315,7 +394,7 @@ int source_error_key(struct source *s, struct error **err, const struct value *v
     va_list ap;
     va_start(ap, fmt);
     if (v->key_end)
-        verror(s, err, ERR_INVALID, v->key_start, v->key_end, fmt, ap);
+        verror(s, err, ERR_INVALID, v->key_start, v->key_end, true, fmt, ap);
     else
         verror_line(s, err, ERR_INVALID, v->line, v->column, fmt, ap);
     va_end(ap);

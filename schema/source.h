@@ -39,6 +39,9 @@ int source_error(struct source *s, struct error **err, enum error_code code, siz
 /* The same about a place that a library gave us as line and column. */
 int source_error_at(struct source *s, struct error **err, enum error_code code, int line, int column,
                     const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+/* About a key: nothing else of its line is shown, since what it names may be a secret. */
+int source_error_range(struct source *s, struct error **err, enum error_code code, size_t start, size_t end,
+                       const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 /* About a value, or the key it stands under. A value without a range takes its line. */
 int source_error_value(struct source *s, struct error **err, const struct value *v, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));

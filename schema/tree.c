@@ -242,6 +242,8 @@ static void add_syntax_errors(struct build *b, struct fy_diag *diag)
         source_error_at(b->source, err, ERR_SYNTAX, e->line, e->column, "%s", e->msg);
         if (e->msg && strstr(e->msg, "tab character"))
             error_hint(err, "YAML is indented with spaces");
+        else if (b->depth && !b->frames[b->depth - 1].flow && e->msg && strstr(e->msg, "node content"))
+            error_hint(err, "is there a `-` with nothing behind it in the line above?");
         else
             add_bracket_hint(b, err);
     }
@@ -308,7 +310,7 @@ void tree_add_duplicates(struct source *source, const struct document *d, struct
         int line, column;
         source_place(source, p->first, &line, &column);
         struct error **err = error_list_add(errors);
-        source_error(source, err, ERR_SYNTAX, p->again, p->again_end, "`%s` stands twice in this map", p->key);
+        source_error_range(source, err, ERR_SYNTAX, p->again, p->again_end, "`%s` stands twice in this map", p->key);
         error_hint(err, "it is at line %d, column %d first", line, column);
     }
 }

@@ -43,5 +43,10 @@ int tree_parse_one(struct arena *arena, const char *name, const char *text, size
 /* Writes value trees as YAML by libyaml; maps keep their order; strings that YAML would read as another type
  * are quoted. Documents after the first are separated by "---". */
 int tree_write(const struct value *const *docs, size_t n, struct text *out, struct error **err);
+/* One value, its strings of several lines in quotes and not as literal blocks, whose end depends on what follows:
+ * for text that is set among other text. */
+int tree_write_quoted(const struct value *v, struct text *out, struct error **err);
+/* Whether YAML 1.1 or 1.2 would, or a reader in doubt might, read this plain text as something but a string. */
+bool tree_typed_by_yaml(const char *s);
 
 #endif
