@@ -2,6 +2,7 @@
 #include "model/answer_view.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 #define LIST_MAX_BYTES ((size_t)64 * 1024)
@@ -118,9 +119,19 @@ static const char *short_address(struct arena *a, const char *s, size_t n)
     return arena_strdup(a, text);
 }
 
-static int natural(const void *a, const void *b)
+/* "10.0.0.1:6443" and "[fd00::1]:6443" in the order of hosts: by the bare address. */
+static int by_address(const void *a, const void *b)
 {
-    return str_natural_cmp(*(const char *const *)a, *(const char *const *)b);
+    const char *const *texts[] = {a, b};
+    char bare[2][INET6_ADDRSTRLEN + 1];
+    for (int i = 0; i < 2; i++) {
+        const char *s = *texts[i], *end = *s == '[' ? strchr(s, ']') : strrchr(s, ':');
+        s += *s == '[';
+        size_t n = end ? (size_t)(end - s) : strlen(s);
+        snprintf(bare[i], sizeof bare[i], "%.*s", n > INET6_ADDRSTRLEN ? INET6_ADDRSTRLEN : (int)n, s);
+    }
+    int c = str_natural_cmp(bare[0], bare[1]);
+    return c ? c : str_natural_cmp(*texts[0], *texts[1]);
 }
 
 /* "ipvs VIP:PORT a:p,b:p" with the servers in the order of hosts, or NULL. */
@@ -143,7 +154,7 @@ static const char *canonical_rules(struct arena *a, const char *s)
         p += len + (p[len] == ',');
     }
     if (n)
-        qsort(servers, n, sizeof *servers, natural);
+        qsort(servers, n, sizeof *servers, by_address);
     _cleanup_(text_free) struct text t = {0};
     text_addn(&t, s, (size_t)(list + 1 - s));
     for (size_t i = 0; i < n; i++)
