@@ -22,13 +22,58 @@ void kubeadm_layer_fill(struct kubeadm_layer *layer, const struct value *const *
 
 /* ---- layers */
 
-static int add_layer(struct kubeadm_pass *p, const struct kubeadm_type *t, const char *kind, const char *layer,
-                     const struct value *doc, struct value *base)
+static void set_text(struct kubeadm_pass *p, struct value *map, const char *key, const char *text)
 {
-    struct value *normal = NULL;
-    if (kubeadm_normalise(p, t, doc, kind, &normal) < 0)
+    value_set(p->a, map, key, value_string(p->a, text));
+}
+
+static void set_default(struct kubeadm_pass *p, struct value *map, const char *key, const char *text)
+{
+    if (text && !*value_text(value_get(map, key), ""))
+        set_text(p, map, key, text);
+}
+
+static int normal_layer(struct kubeadm_pass *p, const struct kubeadm_type *t, const char *kind, const char *layer,
+                        const struct value *doc, struct value **ret)
+{
+    if (kubeadm_normalise(p, t, doc, kind, ret) < 0)
         return layer ? error_wrap(p->err, "%s", layer) : -1;
-    kubeadm_merge(p, t, base, normal);
+    return 0;
+}
+
+/* Moves a text from one place to another unless that one is taken. */
+static void move(struct kubeadm_pass *p, struct value *from, const char *key, struct value *to, const char *map,
+                 const char *new_key)
+{
+    const char *text = value_text(value_get(from, key), NULL);
+    if (!text)
+        return;
+    value_remove(from, key);
+    set_default(p, value_make(p->a, to, map), new_key, text);
+}
+
+/* Both documents of a layer at once: the wait for the control plane stands in the one up to v1beta3 and in the other
+ * since, and in the internal form always in `timeouts`. */
+static int add_init_layer(struct kubeadm_pass *p, const struct kubeadm_layer *layer, struct value *init,
+                          struct value *cluster)
+{
+    struct value *i = NULL, *c = NULL;
+    if (normal_layer(p, &kubeadm_init_type, "InitConfiguration", layer->name, layer->init, &i) < 0 ||
+        normal_layer(p, &kubeadm_cluster_type, "ClusterConfiguration", layer->name, layer->cluster, &c) < 0)
+        return -1;
+    move(p, value_get(c, "apiServer"), "timeoutForControlPlane", i, "timeouts", "controlPlaneComponentHealthCheck");
+    kubeadm_merge(p, &kubeadm_init_type, init, i);
+    kubeadm_merge(p, &kubeadm_cluster_type, cluster, c);
+    return 0;
+}
+
+static int add_join_layer(struct kubeadm_pass *p, const struct kubeadm_layer *layer, struct value *join)
+{
+    struct value *j = NULL;
+    if (normal_layer(p, &kubeadm_join_type, "JoinConfiguration", layer->name, layer->join, &j) < 0)
+        return -1;
+    move(p, value_get(j, "discovery"), "timeout", j, "timeouts", "discovery");
+    kubeadm_merge(p, &kubeadm_join_type, join, j);
     return 0;
 }
 
@@ -51,17 +96,6 @@ static int add_component(struct kubeadm_pass *p, bool of_kubelet, const char *la
 }
 
 /* ---- computed */
-
-static void set_text(struct kubeadm_pass *p, struct value *map, const char *key, const char *text)
-{
-    value_set(p->a, map, key, value_string(p->a, text));
-}
-
-static void set_default(struct kubeadm_pass *p, struct value *map, const char *key, const char *text)
-{
-    if (text && value_is_null(value_get(map, key)))
-        set_text(p, map, key, text);
-}
 
 /* "unix:///run/…" of a path. dockershim's socket is known to old kubeadms by its bare path only. */
 static const char *endpoint_url(struct arena *a, const char *path)
@@ -172,48 +206,41 @@ static void push_doc(struct kubeadm_pass *p, const char *api, const char *kind, 
     *slot = doc;
 }
 
-/* Moves a text from one place to another unless that one is taken. */
-static void move(struct kubeadm_pass *p, struct value *from, const char *key, struct value *to, const char *map,
-                 const char *new_key)
+static int init_layers(struct kubeadm_pass *p, const struct kubeadm_input *in, struct value **init,
+                       struct value **cluster)
 {
-    const char *text = value_text(value_get(from, key), NULL);
-    if (!text)
-        return;
-    value_remove(from, key);
-    set_default(p, value_make(p->a, to, map), new_key, text);
+    *init = kubeadm_default_init(p, in);
+    *cluster = kubeadm_default_cluster(p);
+    if (add_init_layer(p, &in->image, *init, *cluster) < 0 || add_init_layer(p, &in->file, *init, *cluster) < 0)
+        return -1;
+    set_cluster(p, *cluster, in);
+    return 0;
 }
 
-static int cluster_layers(struct kubeadm_pass *p, const struct kubeadm_input *in, struct value **ret)
+static int component_layers(struct kubeadm_pass *p, const struct kubeadm_input *in, struct value **kubelet,
+                            struct value **proxy)
 {
-    *ret = kubeadm_default_cluster(p);
-    if (add_layer(p, &kubeadm_cluster_type, "ClusterConfiguration", in->image.name, in->image.cluster, *ret) < 0 ||
-        add_layer(p, &kubeadm_cluster_type, "ClusterConfiguration", in->file.name, in->file.cluster, *ret) < 0)
-        return -1;
-    set_cluster(p, *ret, in);
-    return 0;
+    *kubelet = kubeadm_default_kubelet(p);
+    *proxy = kubeadm_default_proxy(p, in);
+    return add_component(p, true, in->image.name, in->image.kubelet, *kubelet) < 0 ||
+                   add_component(p, true, in->file.name, in->file.kubelet, *kubelet) < 0 ||
+                   add_component(p, false, in->image.name, in->image.kube_proxy, *proxy) < 0 ||
+                   add_component(p, false, in->file.name, in->file.kube_proxy, *proxy) < 0
+               ? -1
+               : 0;
 }
 
 static int init_documents(struct kubeadm_pass *p, const struct kubeadm_input *in)
 {
-    struct value *init = kubeadm_default_init(p, in), *cluster = NULL;
-    struct value *kubelet = kubeadm_default_kubelet(p), *proxy = kubeadm_default_proxy(p, in);
-    if (add_layer(p, &kubeadm_init_type, "InitConfiguration", in->image.name, in->image.init, init) < 0 ||
-        add_layer(p, &kubeadm_init_type, "InitConfiguration", in->file.name, in->file.init, init) < 0 ||
-        cluster_layers(p, in, &cluster) < 0 || add_component(p, true, in->image.name, in->image.kubelet, kubelet) < 0 ||
-        add_component(p, true, in->file.name, in->file.kubelet, kubelet) < 0 ||
-        add_component(p, false, in->image.name, in->image.kube_proxy, proxy) < 0 ||
-        add_component(p, false, in->file.name, in->file.kube_proxy, proxy) < 0)
+    struct value *init = NULL, *cluster = NULL, *kubelet = NULL, *proxy = NULL;
+    if (init_layers(p, in, &init, &cluster) < 0 || component_layers(p, in, &kubelet, &proxy) < 0)
         return -1;
     set_registration(p, init, in);
     set_endpoint(p, init, in);
     set_kubelet(p, kubelet, in, socket_of(p, init, in));
     set_proxy(p, proxy, in);
-    /* The wait for the control plane moved from one document to the other with v1beta4. */
-    if (p->api >= KUBEADM_V1BETA4)
-        move(p, value_path(cluster, "apiServer"), "timeoutForControlPlane", init, "timeouts",
-             "controlPlaneComponentHealthCheck");
-    else
-        move(p, value_path(init, "timeouts"), "controlPlaneComponentHealthCheck", cluster, "apiServer",
+    if (p->api < KUBEADM_V1BETA4)
+        move(p, value_get(init, "timeouts"), "controlPlaneComponentHealthCheck", cluster, "apiServer",
              "timeoutForControlPlane");
     kubeadm_prune_gates(p, value_get(cluster, "featureGates"), "ClusterConfiguration.featureGates", true);
     kubeadm_prune_kubelet(p, kubelet);
@@ -235,10 +262,8 @@ static void set_discovery(struct kubeadm_pass *p, struct value *join, const stru
     value_push(p->a, hashes, value_string(p->a, in->ca_hash));
     value_set(p->a, t, "caCertHashes", hashes);
     value_set(p->a, d, "bootstrapToken", t);
-    if (p->api >= KUBEADM_V1BETA4)
-        move(p, d, "timeout", join, "timeouts", "discovery");
-    else
-        move(p, value_path(join, "timeouts"), "discovery", join, "discovery", "timeout");
+    if (p->api < KUBEADM_V1BETA4)
+        move(p, value_get(join, "timeouts"), "discovery", join, "discovery", "timeout");
 }
 
 static int join_documents(struct kubeadm_pass *p, const struct kubeadm_input *in)
@@ -246,8 +271,7 @@ static int join_documents(struct kubeadm_pass *p, const struct kubeadm_input *in
     struct value *join = kubeadm_default_join(p);
     if (!in->token || !in->ca_hash || !in->discovery)
         return error_set(p->err, ERR_INTERNAL, "a join without token, CA hash or API server");
-    if (add_layer(p, &kubeadm_join_type, "JoinConfiguration", in->image.name, in->image.join, join) < 0 ||
-        add_layer(p, &kubeadm_join_type, "JoinConfiguration", in->file.name, in->file.join, join) < 0)
+    if (add_join_layer(p, &in->image, join) < 0 || add_join_layer(p, &in->file, join) < 0)
         return -1;
     set_registration(p, join, in);
     set_discovery(p, join, in);
@@ -296,8 +320,8 @@ int kubeadm_networks(struct arena *a, const struct kubeadm_input *in, struct kub
 {
     struct kubeadm_documents out = {0};
     struct kubeadm_pass p = {.a = a, .out = &out, .err = err};
-    struct value *c = NULL;
-    if (begin(&p, in) < 0 || cluster_layers(&p, in, &c) < 0)
+    struct value *init = NULL, *c = NULL;
+    if (begin(&p, in) < 0 || init_layers(&p, in, &init, &c) < 0)
         return -1;
     struct kubeadm_networks net = {
         .pod_subnet = value_text(value_path(c, "networking.podSubnet"), ""),

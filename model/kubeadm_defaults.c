@@ -1,7 +1,5 @@
 #include "model/kubeadm_types.h"
 
-#include "model/cidr.h"
-
 #include <string.h>
 
 static void set_text(struct kubeadm_pass *p, struct value *map, const char *key, const char *text)
@@ -93,10 +91,7 @@ struct value *kubeadm_default_join(struct kubeadm_pass *p)
 {
     struct value *join = value_map(p->a);
     set_text(p, join, "caCertPath", "/etc/kubernetes/pki/ca.crt");
-    if (p->api >= KUBEADM_V1BETA4)
-        set_text(p, value_make(p->a, join, "timeouts"), "discovery", "5m0s");
-    else
-        set_text(p, value_make(p->a, join, "discovery"), "timeout", "5m0s");
+    set_text(p, value_make(p->a, join, "timeouts"), "discovery", "5m0s");
     if (p->api >= KUBEADM_V1BETA3)
         set_text(p, value_make(p->a, join, "nodeRegistration"), "imagePullPolicy", "Never");
     return join;
@@ -105,44 +100,44 @@ struct value *kubeadm_default_join(struct kubeadm_pass *p)
 struct value *kubeadm_default_kubelet(struct kubeadm_pass *p)
 {
     /* Only what differs from the kubelet's own defaults, or what these once were: the rest is its release's business. */
-    static const char *const plain[][2] = {
-        {"authentication.anonymous.enabled", "false"},
-        {"authentication.webhook.enabled", "true"},
-        {"containerLogMaxFiles", "5"},
-        {"eventBurst", "100"},
-        {"eventRecordQPS", "50"},
-        {"failSwapOn", "true"},
-        {"healthzPort", "10248"},
-        {"imageGCHighThresholdPercent", "85"},
-        {"imageGCLowThresholdPercent", "80"},
-        {"kubeAPIBurst", "100"},
-        {"kubeAPIQPS", "50"},
-        {"maxPods", "110"},
-        {"oomScoreAdj", "-999"},
-        {"podPidsLimit", "-1"},
-        {"port", "10250"},
-        {"registryBurst", "100"},
-        {"registryPullQPS", "50"},
-        {"rotateCertificates", "true"},
-        {"serializeImagePulls", "false"},
-    };
-    static const char *const texts[][2] = {
-        {"authentication.x509.clientCAFile", "/etc/kubernetes/pki/ca.crt"},
-        {"authorization.mode", "Webhook"},
-        {"configMapAndSecretChangeDetectionStrategy", "Watch"},
-        {"containerLogMaxSize", "10Mi"},
-        {"hairpinMode", "promiscuous-bridge"},
-        {"healthzBindAddress", "0.0.0.0"},
-        {"runtimeRequestTimeout", "2m0s"},
-        {"staticPodPath", "/etc/kubernetes/manifests"},
+    static const struct {
+        const char *path, *value;
+        bool plain; /* a number, true or false */
+    } rows[] = {
+        {"authentication.anonymous.enabled", "false", true},
+        {"authentication.webhook.enabled", "true", true},
+        {"authentication.x509.clientCAFile", "/etc/kubernetes/pki/ca.crt", false},
+        {"authorization.mode", "Webhook", false},
+        {"configMapAndSecretChangeDetectionStrategy", "Watch", false},
+        {"containerLogMaxFiles", "5", true},
+        {"containerLogMaxSize", "10Mi", false},
+        {"eventBurst", "100", true},
+        {"eventRecordQPS", "50", true},
+        {"failSwapOn", "true", true},
+        {"hairpinMode", "promiscuous-bridge", false},
+        {"healthzBindAddress", "0.0.0.0", false},
+        {"healthzPort", "10248", true},
+        {"imageGCHighThresholdPercent", "85", true},
+        {"imageGCLowThresholdPercent", "80", true},
+        {"kubeAPIBurst", "100", true},
+        {"kubeAPIQPS", "50", true},
+        {"maxPods", "110", true},
+        {"oomScoreAdj", "-999", true},
+        {"podPidsLimit", "-1", true},
+        {"port", "10250", true},
+        {"registryBurst", "100", true},
+        {"registryPullQPS", "50", true},
+        {"rotateCertificates", "true", true},
+        {"runtimeRequestTimeout", "2m0s", false},
+        {"serializeImagePulls", "false", true},
+        {"staticPodPath", "/etc/kubernetes/manifests", false},
     };
     struct value *k = value_map(p->a);
-    for (size_t i = 0; i < ARRAY_LEN(plain) + ARRAY_LEN(texts); i++) {
-        const char *const *row = i < ARRAY_LEN(plain) ? plain[i] : texts[i - ARRAY_LEN(plain)];
-        const char *dot = strrchr(row[0], '.');
-        struct value *map = dot ? value_make(p->a, k, arena_strndup(p->a, row[0], (size_t)(dot - row[0]))) : k;
-        value_set(p->a, map, dot ? dot + 1 : row[0],
-                  i < ARRAY_LEN(plain) ? value_plain(p->a, row[1]) : value_string(p->a, row[1]));
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const char *path = rows[i].path, *dot = strrchr(path, '.');
+        struct value *map = dot ? value_make(p->a, k, arena_strndup(p->a, path, (size_t)(dot - path))) : k;
+        value_set(p->a, map, dot ? dot + 1 : path,
+                  rows[i].plain ? value_plain(p->a, rows[i].value) : value_string(p->a, rows[i].value));
     }
     struct value *eviction = value_make(p->a, k, "evictionHard");
     set_text(p, eviction, "imagefs.available", "10%");

@@ -60,7 +60,7 @@ struct value *kubeadm_emit(struct kubeadm_pass *p, const struct kubeadm_type *t,
     for (size_t i = 0; i < t->n; i++) {
         const struct kubeadm_field *f = &t->fields[i];
         const struct value *v = value_get(in, f->name);
-        if (!v)
+        if (!v || (v->kind == VALUE_MAP && v->n == 0))
             continue;
         const char *here = arena_printf(p->a, "%s.%s", path, f->name);
         if ((f->since && p->api < f->since) || (f->until && p->api > f->until)) {

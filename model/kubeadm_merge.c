@@ -113,11 +113,12 @@ bool kubeadm_has_arg(const struct value *args, const char *name)
     return false;
 }
 
-/* All of over's values of one name (an argument may be given several times). */
+/* All of over's values of one name (an argument may be given several times). Null stays, as a mark that the argument
+ * is not wanted: what is computed later looks for it, and nothing of it is emitted. */
 static void take_args(struct arena *a, struct value *to, const struct value *over, const char *name)
 {
     for (size_t i = 0; i < over->n; i++)
-        if (str_eq(arg_name(over, i), name) && !value_is_null(value_get(over->items[i], "value")))
+        if (str_eq(arg_name(over, i), name))
             value_push(a, to, over->items[i]);
 }
 

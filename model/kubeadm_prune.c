@@ -34,10 +34,10 @@ static const struct span component_gates[] = {
 
 /* kubeadm's own (kubernetes: cmd/kubeadm/app/features). */
 static const struct span kubeadm_gates[] = {
-    {"ControlPlaneKubeletLocalMode", 31, 0}, {"EtcdLearnerMode", 27, 0},
+    {"ControlPlaneKubeletLocalMode", 31, 0}, {"EtcdLearnerMode", 27, 32},
     {"IPv6DualStack", 0, 23},                {"NodeLocalCRISocket", 32, 0},
     {"PublicKeysECDSA", 19, 0},              {"RootlessControlPlane", 22, 0},
-    {"UnversionedKubeletConfigMap", 22, 25}, {"UpgradeAddonsBeforeControlPlane", 28, 0},
+    {"UnversionedKubeletConfigMap", 22, 25}, {"UpgradeAddonsBeforeControlPlane", 28, 30},
     {"WaitForAllControlPlaneComponents", 30, 0},
 };
 
@@ -150,8 +150,9 @@ void kubeadm_prune_kubelet(struct kubeadm_pass *p, struct value *kubelet)
         const char *name = kubelet->keys[i];
         if (known(p, kubelet_fields, ARRAY_LEN(kubelet_fields), name))
             continue;
-        kubeadm_warn(p, "KubeletConfiguration.%s is not known to v%u.%u: left out", name, p->version.major,
-                     p->version.minor);
+        if (*value_text(kubelet->items[i], "-")) /* an empty text says nothing */
+            kubeadm_warn(p, "KubeletConfiguration.%s is not known to v%u.%u: left out", name, p->version.major,
+                         p->version.minor);
         value_remove(kubelet, name);
     }
     struct value *gates = value_get(kubelet, "featureGates");
