@@ -144,6 +144,8 @@ static int on_open(struct build *b, struct fy_event *e, enum value_kind kind)
         v->column = start->column + 1;
     }
     bool flow = start && start->input_pos < b->source->len && strchr("[{", b->source->text[start->input_pos]);
+    if (v->start + flow > b->last_end)
+        b->last_end = v->start + flow;
     return build_open(b, v, flow, anchor_name(b->arena, anchor));
 }
 
