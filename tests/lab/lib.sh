@@ -246,8 +246,10 @@ wait_for() {
 step() { printf '\n== %s\n' "$*"; }
 fail() {
     trap - ERR
-    printf 'FAILED at line %s: %s\n' "${BASH_LINENO[-2]:-?}" "$*" >&2
-    if [[ $- == *i* ]]; then return 1; fi
+    local line=?
+    [ ${#BASH_LINENO[@]} -lt 2 ] || line=${BASH_LINENO[-2]}
+    printf 'FAILED at line %s: %s\n' "$line" "$*" >&2
+    if [[ $- == *i* ]]; then return 1; fi # a person's shell goes on
     exit 1
 }
 check() {
