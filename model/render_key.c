@@ -22,7 +22,8 @@ static void add_configs(struct digest *d, const struct want *w, int image)
                 applies = applies || render_config_applies(config, &w->images[i]);
         if (!applies)
             continue;
-        /* to which images, rather than match and references: these may be written differently and mean the same */
+        /* to which images, rather than match and references: these may be written differently and mean the
+         * same */
         for (size_t i = 0; i < w->n_images; i++)
             if (image < 0 ? of_rootfs(&w->images[i]) : (int)i == image)
                 digest_field(d, render_config_applies(config, &w->images[i]) ? "applies" : "not");

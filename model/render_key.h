@@ -1,5 +1,5 @@
-/* The key of a rendered tree: a digest of everything that it is made from, computed from the want alone, before
- * anything is pulled. Equal keys mean equal trees. */
+/* The key of a rendered tree: a digest of everything that it is made from, computed from the want alone,
+ * before anything is pulled. Equal keys mean equal trees. */
 #ifndef MODEL_RENDER_KEY_H
 #define MODEL_RENDER_KEY_H
 
@@ -9,7 +9,8 @@
 /* Raise it when the same inputs give another tree than before: nodes are then brought up to date once. */
 #define RENDER_VERSION "1"
 
-/* Of the rootfs tree: all rootfs and patch images in order, their Configs, env (sorted, unique: want_environment). */
+/* Of the rootfs tree: all rootfs and patch images in order, their Configs, env (sorted, unique:
+ * want_environment). */
 void render_key(const struct want *w, const struct want_env *env, size_t n_env, char out[DIGEST_HEX]);
 /* Of an application image's work directory. */
 void render_key_application(const struct want *w, int image, char out[DIGEST_HEX]);

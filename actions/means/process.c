@@ -55,7 +55,8 @@ static int spawn(const struct process *p, int in, int out, int err, pid_t *ret)
     sigaddset(&defaults, SIGTERM);
     posix_spawnattr_setsigmask(&attr, &none);
     posix_spawnattr_setsigdefault(&attr, &defaults);
-    posix_spawnattr_setpgroup(&attr, 0); /* its own group: Ctrl-C is ours to pass on, and all of it can be ended */
+    posix_spawnattr_setpgroup(&attr,
+                              0); /* its own group: Ctrl-C is ours to pass on, and all of it can be ended */
     posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
     if (in >= 0)
         posix_spawn_file_actions_adddup2(&actions, in, 0);
@@ -168,7 +169,8 @@ static enum error_code converse(const struct process *p, struct child *c, struct
     }
 }
 
-static int judge(const struct process *p, enum error_code stopped, struct process_output *ret, struct error **err)
+static int judge(const struct process *p, enum error_code stopped, struct process_output *ret,
+                 struct error **err)
 {
     const char *what = p->what ? p->what : p->argv[0];
     if (stopped == ERR_CODES && (ret->out.failed || ret->err.failed))

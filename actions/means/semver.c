@@ -10,8 +10,8 @@ enum op { OP_EQ, OP_NE, OP_GT, OP_LT, OP_GE, OP_LE, OP_TILDE, OP_CARET };
 struct constraint {
     enum op op;
     struct version v;
-    bool any;                      /* the major part is a wildcard */
-    bool minor_open, patch_open;   /* missing, or a wildcard */
+    bool any;                    /* the major part is a wildcard */
+    bool minor_open, patch_open; /* missing, or a wildcard */
 };
 
 static bool digit(char c)
@@ -77,8 +77,9 @@ static const char *op_at(const char *s, enum op *ret)
     static const struct {
         const char *text;
         enum op op;
-    } ops[] = {{"!=", OP_NE}, {">=", OP_GE}, {"=>", OP_GE}, {"<=", OP_LE}, {"=<", OP_LE}, {"~>", OP_TILDE},
-               {"~", OP_TILDE}, {"^", OP_CARET}, {">", OP_GT}, {"<", OP_LT}, {"=", OP_EQ}};
+    } ops[] = {{"!=", OP_NE}, {">=", OP_GE},    {"=>", OP_GE},   {"<=", OP_LE},
+               {"=<", OP_LE}, {"~>", OP_TILDE}, {"~", OP_TILDE}, {"^", OP_CARET},
+               {">", OP_GT},  {"<", OP_LT},     {"=", OP_EQ}};
     *ret = OP_EQ;
     for (size_t i = 0; i < ARRAY_LEN(ops); i++)
         if (str_starts(s, ops[i].text)) {
@@ -157,7 +158,8 @@ static const char *spaces(const char *s, bool commas)
     return s;
 }
 
-/* The constraints up to the next `||`, all of which must match. Returns its end, NULL when it cannot be read. */
+/* The constraints up to the next `||`, all of which must match. Returns its end, NULL when it cannot be read.
+ */
 static const char *group(const char *s, const struct version *v, bool *ret)
 {
     *ret = true;

@@ -1,6 +1,6 @@
-/* Version constraints as sprig's semverCompare has them (Masterminds/semver v3): `^1.27.0`, `~1.2`, `>=1.20 <1.30`,
- * `1.2.x`, `1.2 - 1.4`, `||`. A leading v is fine, missing parts are zero, and a pre-release matches only a constraint
- * that names a pre-release itself. */
+/* Version constraints as sprig's semverCompare has them (Masterminds/semver v3): `^1.27.0`, `~1.2`, `>=1.20
+ * <1.30`, `1.2.x`, `1.2 - 1.4`, `||`. A leading v is fine, missing parts are zero, and a pre-release matches
+ * only a constraint that names a pre-release itself. */
 #ifndef ACTIONS_MEANS_SEMVER_H
 #define ACTIONS_MEANS_SEMVER_H
 

@@ -18,8 +18,8 @@ struct state {
     unsigned long steps;
 };
 
-static int eval_pipeline(struct state *s, const struct pipeline *p, const struct datum *dot, struct datum *ret,
-                         struct error **err);
+static int eval_pipeline(struct state *s, const struct pipeline *p, const struct datum *dot,
+                         struct datum *ret, struct error **err);
 
 static struct variable *lookup(struct state *s, const char *name)
 {
@@ -35,7 +35,8 @@ static void push(struct state *s, const char *name, struct datum value)
         (struct variable){name, value};
 }
 
-/* .a.b of d: a field of what is missing is missing, of nil an error, of anything but a map an error, as in Go. */
+/* .a.b of d: a field of what is missing is missing, of nil an error, of anything but a map an error, as in
+ * Go. */
 static int fields(struct state *s, const struct operand *o, struct datum *d, struct error **err)
 {
     for (size_t i = 0; i < o->n_fields; i++) {
@@ -44,8 +45,8 @@ static int fields(struct state *s, const struct operand *o, struct datum *d, str
         if (d->kind == DATUM_NIL)
             return template_error(s->t, o->at, err, ERR_INVALID, "nil value has no field %s", o->fields[i]);
         if (d->kind != DATUM_MAP)
-            return template_error(s->t, o->at, err, ERR_INVALID, "can't evaluate field %s in type %s", o->fields[i],
-                                  datum_type(d));
+            return template_error(s->t, o->at, err, ERR_INVALID, "can't evaluate field %s in type %s",
+                                  o->fields[i], datum_type(d));
         *d = datum_from_value(value_get(d->v, o->fields[i]));
     }
     return 0;
@@ -55,12 +56,13 @@ static int eval_operand(struct state *s, const struct operand *o, const struct d
                         struct error **err);
 
 /* `and`, `or` take only as many arguments as they need. */
-static int eval_logic(struct state *s, const struct command *c, const struct datum *dot, const struct datum *last,
-                      struct datum *ret, struct error **err)
+static int eval_logic(struct state *s, const struct command *c, const struct datum *dot,
+                      const struct datum *last, struct datum *ret, struct error **err)
 {
     bool and = str_eq(c->operands[0]->name, "and");
     if (c->n == 1 && !last)
-        return template_error(s->t, c->at, err, ERR_INVALID, "%s wants at least one argument", c->operands[0]->name);
+        return template_error(s->t, c->at, err, ERR_INVALID, "%s wants at least one argument",
+                              c->operands[0]->name);
     for (size_t i = 1; i < c->n; i++) {
         if (eval_operand(s, c->operands[i], dot, ret, err))
             return -1;
@@ -72,8 +74,8 @@ static int eval_logic(struct state *s, const struct command *c, const struct dat
     return 0;
 }
 
-static int eval_function(struct state *s, const struct command *c, const struct datum *dot, const struct datum *last,
-                         struct datum *ret, struct error **err)
+static int eval_function(struct state *s, const struct command *c, const struct datum *dot,
+                         const struct datum *last, struct datum *ret, struct error **err)
 {
     const char *name = c->operands[0]->name;
     if (str_eq(name, "and") || str_eq(name, "or"))
@@ -113,8 +115,8 @@ static int eval_operand(struct state *s, const struct operand *o, const struct d
     return fields(s, o, ret, err);
 }
 
-static int eval_pipeline(struct state *s, const struct pipeline *p, const struct datum *dot, struct datum *ret,
-                         struct error **err)
+static int eval_pipeline(struct state *s, const struct pipeline *p, const struct datum *dot,
+                         struct datum *ret, struct error **err)
 {
     struct datum value = {0};
     if (++s->steps > STEPS)
@@ -164,7 +166,8 @@ static int eval_range(struct state *s, const struct node *n, const struct datum 
         return -1;
     bool map = over.kind == DATUM_MAP;
     if (over.kind != DATUM_MISSING && over.kind != DATUM_NIL && over.kind != DATUM_LIST && !map)
-        return template_error(s->t, p->at, err, ERR_INVALID, "range can't iterate over %s", datum_type(&over));
+        return template_error(s->t, p->at, err, ERR_INVALID, "range can't iterate over %s",
+                              datum_type(&over));
     size_t count = over.v ? over.v->n : 0;
     const char **keys = map ? sorted_keys(s->t->arena, over.v) : NULL;
     for (size_t i = 0; i < count; i++) {

@@ -19,14 +19,16 @@ static bool absent(const struct datum *d)
     return d->kind == DATUM_MISSING || d->kind == DATUM_NIL;
 }
 
-static int incomparable(const struct call *c, const struct datum *a, const struct datum *b, struct error **err)
+static int incomparable(const struct call *c, const struct datum *a, const struct datum *b,
+                        struct error **err)
 {
-    return template_error(c->t, c->at, err, ERR_INVALID, "%s: incompatible types for comparison: %s and %s", c->name,
-                          datum_type(a), datum_type(b));
+    return template_error(c->t, c->at, err, ERR_INVALID, "%s: incompatible types for comparison: %s and %s",
+                          c->name, datum_type(a), datum_type(b));
 }
 
 /* Go's eq: unlike kinds are an error, unless one is missing; then they differ. */
-static int equal(const struct call *c, const struct datum *a, const struct datum *b, bool *ret, struct error **err)
+static int equal(const struct call *c, const struct datum *a, const struct datum *b, bool *ret,
+                 struct error **err)
 {
     *ret = false;
     if (absent(a) || absent(b)) {
@@ -61,7 +63,8 @@ static int fn_ne(const struct call *c, struct datum *ret, struct error **err)
     return 0;
 }
 
-/* lt, le, gt, ge: numbers of one kind, or strings by bytes; anything else, and what is missing, is an error. */
+/* lt, le, gt, ge: numbers of one kind, or strings by bytes; anything else, and what is missing, is an error.
+ */
 static int fn_order(const struct call *c, struct datum *ret, struct error **err)
 {
     const struct datum *a = &c->args[0], *b = &c->args[1];
@@ -102,7 +105,8 @@ static int fn_coalesce(const struct call *c, struct datum *ret, struct error **e
 static int fn_ternary(const struct call *c, struct datum *ret, struct error **err)
 {
     if (c->args[2].kind != DATUM_BOOL)
-        return template_error(c->t, c->at, err, ERR_INVALID, "ternary: expected bool; got %s", datum_type(&c->args[2]));
+        return template_error(c->t, c->at, err, ERR_INVALID, "ternary: expected bool; got %s",
+                              datum_type(&c->args[2]));
     *ret = c->args[c->args[2].b ? 0 : 1];
     return 0;
 }
@@ -168,8 +172,8 @@ static int fn_index(const struct call *c, struct datum *ret, struct error **err)
         else if (ret->kind == DATUM_LIST && k->kind == DATUM_INT && k->i >= 0 && (size_t)k->i < ret->v->n)
             *ret = datum_from_value(ret->v->items[k->i]);
         else
-            return template_error(c->t, c->at, err, ERR_INVALID, "cannot index %s with this %s", datum_type(ret),
-                                  datum_type(k));
+            return template_error(c->t, c->at, err, ERR_INVALID, "cannot index %s with this %s",
+                                  datum_type(ret), datum_type(k));
     }
     return 0;
 }
@@ -187,7 +191,8 @@ static int fn_list(const struct call *c, struct datum *ret, struct error **err)
 static int fn_has_key(const struct call *c, struct datum *ret, struct error **err)
 {
     if (c->args[0].kind != DATUM_MAP)
-        return template_error(c->t, c->at, err, ERR_INVALID, "hasKey: expected map; got %s", datum_type(&c->args[0]));
+        return template_error(c->t, c->at, err, ERR_INVALID, "hasKey: expected map; got %s",
+                              datum_type(&c->args[0]));
     *ret = datum_bool(value_get(c->args[0].v, c->args[1].s) != NULL);
     return 0;
 }
@@ -224,7 +229,8 @@ static int fn_ip_at(const struct call *c, struct datum *ret, struct error **err)
         return template_error(c->t, c->at, err, ERR_INVALID, "ipAt: \"%.64s\" is not a range of addresses",
                               c->args[0].s);
     if (n < 0 || n > UINT32_MAX || !cidr_nth(&range, (uint32_t)n, &ip))
-        return template_error(c->t, c->at, err, ERR_INVALID, "ipAt: %.64s has no address %lld", c->args[0].s, n);
+        return template_error(c->t, c->at, err, ERR_INVALID, "ipAt: %.64s has no address %lld", c->args[0].s,
+                              n);
     ip_text(&ip, text);
     *ret = datum_string(arena_strdup(c->t->arena, text));
     return 0;
@@ -277,12 +283,29 @@ static const struct function functions[] = {
 };
 
 const char *const template_function_names[] = {
-    "and",       "or",         "not",        "eq",            "ne",     "lt",      "le",       "gt",     "ge",
-    "len",       "index",      "print",      "println",       "printf", "default", "empty",    "coalesce", "ternary",
-    "contains",  "hasPrefix",  "hasSuffix",  "semverCompare", "quote",  "squote",  "toString", "int",    "int64",
-    "add",       "sub",        "toYaml",     "toJson",        "indent", "nindent", "trim",     "trimPrefix",
-    "trimSuffix", "upper",     "lower",      "replace",       "join",   "splitList", "list",   "hasKey", "env",
-    "ipAt",      NULL,
+    "and",        "or",
+    "not",        "eq",
+    "ne",         "lt",
+    "le",         "gt",
+    "ge",         "len",
+    "index",      "print",
+    "println",    "printf",
+    "default",    "empty",
+    "coalesce",   "ternary",
+    "contains",   "hasPrefix",
+    "hasSuffix",  "semverCompare",
+    "quote",      "squote",
+    "toString",   "int",
+    "int64",      "add",
+    "sub",        "toYaml",
+    "toJson",     "indent",
+    "nindent",    "trim",
+    "trimPrefix", "trimSuffix",
+    "upper",      "lower",
+    "replace",    "join",
+    "splitList",  "list",
+    "hasKey",     "env",
+    "ipAt",       NULL,
 };
 
 const struct function *template_function(const char *name)
@@ -297,7 +320,8 @@ const struct function *template_function(const char *name)
 int template_call(const struct function *f, const struct call *c, struct datum *ret, struct error **err)
 {
     if (c->n < (size_t)f->min || (f->max >= 0 && c->n > (size_t)f->max))
-        return template_error(c->t, c->at, err, ERR_INVALID, "wrong number of arguments for %s: %zu", f->name, c->n);
+        return template_error(c->t, c->at, err, ERR_INVALID, "wrong number of arguments for %s: %zu", f->name,
+                              c->n);
     size_t last = strlen(f->types) - 1;
     for (size_t i = 0; i < c->n; i++) {
         char type = f->types[i < last ? i : last];
@@ -306,10 +330,11 @@ int template_call(const struct function *f, const struct call *c, struct datum *
             continue;
         const char *expected = type == 's' ? "string" : "int";
         if (kind == DATUM_MISSING || kind == DATUM_NIL)
-            return template_error(c->t, c->at, err, ERR_INVALID, "%s: argument %zu has no value; expected %s", f->name,
-                                  i + 1, expected);
-        return template_error(c->t, c->at, err, ERR_INVALID, "%s: wrong type for argument %zu; expected %s; got %s",
-                              f->name, i + 1, expected, datum_type(&c->args[i]));
+            return template_error(c->t, c->at, err, ERR_INVALID, "%s: argument %zu has no value; expected %s",
+                                  f->name, i + 1, expected);
+        return template_error(c->t, c->at, err, ERR_INVALID,
+                              "%s: wrong type for argument %zu; expected %s; got %s", f->name, i + 1,
+                              expected, datum_type(&c->args[i]));
     }
     return f->run(c, ret, err);
 }

@@ -1,4 +1,5 @@
-/* Between the files of the template engine: template_lex.c → template_parse.c → template_eval.c, template_funcs.c. */
+/* Between the files of the template engine: template_lex.c → template_parse.c → template_eval.c,
+ * template_funcs.c. */
 #ifndef ACTIONS_MEANS_TEMPLATE_INT_H
 #define ACTIONS_MEANS_TEMPLATE_INT_H
 
@@ -34,14 +35,15 @@ struct token_list {
     struct token *tokens;
     size_t n, cap;
 };
-struct template {
+struct template
+{
     struct arena *arena;
     const struct template_input *in;
 };
 int template_lex(struct template *t, struct token_list *ret, struct error **err);
 /* An error at a byte offset of the input: file, line, column in characters. Returns -1. */
-int template_error(const struct template *t, size_t at, struct error **err, enum error_code code, const char *fmt, ...)
-    __attribute__((format(printf, 5, 6)));
+int template_error(const struct template *t, size_t at, struct error **err, enum error_code code,
+                   const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
 /* --- syntax tree */
 struct operand;
@@ -68,7 +70,7 @@ enum operand_kind {
 struct operand {
     enum operand_kind kind;
     size_t at;
-    const char *name;          /* variable, function */
+    const char *name; /* variable, function */
     struct datum *literal;
     struct pipeline *pipeline; /* in parentheses */
     const char **fields;       /* .a.b after the dot, the variable or the parentheses */
@@ -86,10 +88,20 @@ struct node_list {
     struct node *nodes;
     size_t n, cap;
 };
-int template_parse(struct template *t, const struct token_list *tokens, struct node_list **ret, struct error **err);
+int template_parse(struct template *t, const struct token_list *tokens, struct node_list **ret,
+                   struct error **err);
 
 /* --- values: what Go's interface{} can hold here */
-enum datum_kind { DATUM_MISSING, DATUM_NIL, DATUM_BOOL, DATUM_INT, DATUM_FLOAT, DATUM_STRING, DATUM_LIST, DATUM_MAP };
+enum datum_kind {
+    DATUM_MISSING,
+    DATUM_NIL,
+    DATUM_BOOL,
+    DATUM_INT,
+    DATUM_FLOAT,
+    DATUM_STRING,
+    DATUM_LIST,
+    DATUM_MAP
+};
 struct datum {
     enum datum_kind kind; /* MISSING: a key that is not there (Go's zero reflect.Value) */
     bool b;
@@ -103,7 +115,7 @@ struct value *datum_to_value(struct arena *a, const struct datum *d);
 struct datum datum_string(const char *s);
 struct datum datum_int(long long i);
 struct datum datum_bool(bool b);
-bool datum_truth(const struct datum *d);                  /* Go's template.IsTrue */
+bool datum_truth(const struct datum *d);                   /* Go's template.IsTrue */
 void datum_print(const struct datum *d, struct text *out); /* as fmt.Print; MISSING and NIL: "<no value>" */
 const char *datum_type(const struct datum *d);             /* Go's name of it, for messages */
 
@@ -117,11 +129,12 @@ struct call {
 };
 struct function {
     const char *name;
-    int min, max;          /* arguments; max -1: any number */
-    const char *types;     /* per argument: s string, i int, a any; the last letter repeats */
+    int min, max;      /* arguments; max -1: any number */
+    const char *types; /* per argument: s string, i int, a any; the last letter repeats */
     int (*run)(const struct call *c, struct datum *ret, struct error **err);
 };
-const struct function *template_function(const char *name); /* NULL: unknown. `and`, `or` are the evaluator's */
+const struct function *
+template_function(const char *name); /* NULL: unknown. `and`, `or` are the evaluator's */
 extern const char *const template_function_names[];
 int template_call(const struct function *f, const struct call *c, struct datum *ret, struct error **err);
 

@@ -9,7 +9,8 @@ struct lexer {
     struct token_list *out;
 };
 
-int template_error(const struct template *t, size_t at, struct error **err, enum error_code code, const char *fmt, ...)
+int template_error(const struct template *t, size_t at, struct error **err, enum error_code code,
+                   const char *fmt, ...)
 {
     struct text message = {.max = 4096};
     va_list ap;
@@ -176,8 +177,11 @@ static int lex_word(struct lexer *l, struct error **err)
         l->at++;
     } else if (c == '.' || c == '$' || alpha(c)) {
         size_t from = begin + !alpha(c), n = word(l, from);
-        add(l, c == '.' ? TOK_FIELD : c == '$' ? TOK_VAR : TOK_IDENT, arena_strndup(l->t->arena, l->s + from, n), n,
-            begin);
+        add(l,
+            c == '.'   ? TOK_FIELD
+            : c == '$' ? TOK_VAR
+                       : TOK_IDENT,
+            arena_strndup(l->t->arena, l->s + from, n), n, begin);
         l->at = from + n;
     } else {
         return template_error(l->t, begin, err, ERR_SYNTAX, "unexpected character '%c' in an action",
@@ -209,7 +213,8 @@ static int lex_token(struct lexer *l, struct error **err)
     return lex_word(l, err);
 }
 
-/* From behind "{{" (and its trim marker) to behind "}}". *trim: the text that follows loses its leading space. */
+/* From behind "{{" (and its trim marker) to behind "}}". *trim: the text that follows loses its leading
+ * space. */
 static int lex_action(struct lexer *l, size_t open, bool *trim, struct error **err)
 {
     for (;;) {

@@ -42,7 +42,8 @@ static int deeper(struct parser *p, struct error **err)
 
 static void declare(struct parser *p, const char *name)
 {
-    const char **slot = arena_push(p->t->arena, &p->variables, &p->n_variables, &p->cap_variables, sizeof(char *));
+    const char **slot =
+        arena_push(p->t->arena, &p->variables, &p->n_variables, &p->cap_variables, sizeof(char *));
     *slot = name;
 }
 
@@ -147,7 +148,8 @@ static int parse_operand(struct parser *p, struct operand **ret, struct error **
             return -1;
         break;
     default:
-        return fail(p, k, err, k->kind == TOK_CLOSE ? "an operand is missing" : "unexpected token in an action");
+        return fail(p, k, err,
+                    k->kind == TOK_CLOSE ? "an operand is missing" : "unexpected token in an action");
     }
     for (; peek(p)->kind == TOK_FIELD; p->at++) {
         if (o->kind == OPERAND_FUNCTION || o->kind == OPERAND_LITERAL)
@@ -161,8 +163,8 @@ static int parse_operand(struct parser *p, struct operand **ret, struct error **
 
 static bool ends_command(enum tok kind)
 {
-    return kind == TOK_PIPE || kind == TOK_CLOSE || kind == TOK_RIGHT || kind == TOK_END || kind == TOK_DECLARE ||
-           kind == TOK_ASSIGN || kind == TOK_COMMA;
+    return kind == TOK_PIPE || kind == TOK_CLOSE || kind == TOK_RIGHT || kind == TOK_END ||
+           kind == TOK_DECLARE || kind == TOK_ASSIGN || kind == TOK_COMMA;
 }
 
 static int parse_command(struct parser *p, struct command *c, bool first, struct error **err)
@@ -182,7 +184,8 @@ static int parse_command(struct parser *p, struct command *c, bool first, struct
         return fail(p, peek(p), err, "a value is missing");
     bool function = c->operands[0]->kind == OPERAND_FUNCTION;
     if (c->n > 1 && !function)
-        return template_error(p->t, c->operands[1]->at, err, ERR_SYNTAX, "can't give an argument to something that is no function");
+        return template_error(p->t, c->operands[1]->at, err, ERR_SYNTAX,
+                              "can't give an argument to something that is no function");
     if (!first && !function)
         return template_error(p->t, c->at, err, ERR_SYNTAX, "only a function can stand behind '|'");
     return 0;
@@ -252,7 +255,8 @@ static int close_action(struct parser *p, struct error **err)
     return 0;
 }
 
-static int parse_list(struct parser *p, struct node_list **ret, size_t opened_at, const char *opened, struct error **err);
+static int parse_list(struct parser *p, struct node_list **ret, size_t opened_at, const char *opened,
+                      struct error **err);
 
 /* if, with, range: p stands behind the word. */
 static int parse_block(struct parser *p, struct node *n, const char *name, size_t at, struct error **err)
@@ -270,8 +274,8 @@ static int parse_block(struct parser *p, struct node *n, const char *name, size_
         if (word(peek(p), "if") && n->kind == NODE_IF) {
             p->at++;
             n->otherwise = arena_alloc(p->t->arena, sizeof *n->otherwise);
-            struct node *nested =
-                arena_push(p->t->arena, &n->otherwise->nodes, &n->otherwise->n, &n->otherwise->cap, sizeof *nested);
+            struct node *nested = arena_push(p->t->arena, &n->otherwise->nodes, &n->otherwise->n,
+                                             &n->otherwise->cap, sizeof *nested);
             nested->kind = NODE_IF;
             if (parse_block(p, nested, "else if", else_at, err)) /* takes the common end */
                 return -1;
@@ -314,7 +318,8 @@ static int parse_action(struct parser *p, struct node *n, struct error **err)
 }
 
 /* Up to the `end` or `else` that closes `opened` (NULL: the whole text); p stands on that word. */
-static int parse_list(struct parser *p, struct node_list **ret, size_t opened_at, const char *opened, struct error **err)
+static int parse_list(struct parser *p, struct node_list **ret, size_t opened_at, const char *opened,
+                      struct error **err)
 {
     struct node_list *list = arena_alloc(p->t->arena, sizeof *list);
     for (;;) {
@@ -345,7 +350,8 @@ static int parse_list(struct parser *p, struct node_list **ret, size_t opened_at
     return 0;
 }
 
-int template_parse(struct template *t, const struct token_list *tokens, struct node_list **ret, struct error **err)
+int template_parse(struct template *t, const struct token_list *tokens, struct node_list **ret,
+                   struct error **err)
 {
     struct parser p = {.t = t, .tokens = tokens->tokens};
     return parse_list(&p, ret, 0, NULL, err);

@@ -325,8 +325,9 @@ int fn_printf(const struct call *c, struct datum *ret, struct error **err)
         char verb = s[1 + n];
         /* a width that would fill memory is refused with the rest */
         if (n > 6 || !verb || arg >= c->n || !add_verb(&out, s + 1, n, verb, &c->args[arg]))
-            return template_error(c->t, c->at, err, ERR_INVALID, "printf: \"%%%.*s%c\" does not fit %s", (int)n, s + 1,
-                                  verb ? verb : '?', arg < c->n ? datum_type(&c->args[arg]) : "any argument");
+            return template_error(c->t, c->at, err, ERR_INVALID, "printf: \"%%%.*s%c\" does not fit %s",
+                                  (int)n, s + 1, verb ? verb : '?',
+                                  arg < c->n ? datum_type(&c->args[arg]) : "any argument");
         arg++;
         s += 1 + n;
     }

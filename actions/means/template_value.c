@@ -60,7 +60,8 @@ struct datum datum_from_value(const struct value *v)
     return d;
 }
 
-/* Go's %v of a float64: the shortest text that reads back equal, with an exponent from 1e21 and below 1e-4. */
+/* Go's %v of a float64: the shortest text that reads back equal, with an exponent from 1e21 and below 1e-4.
+ */
 static void print_float(double f, struct text *out)
 {
     char s[64];
@@ -119,7 +120,8 @@ bool datum_truth(const struct datum *d)
 
 const char *datum_type(const struct datum *d)
 {
-    static const char *const names[] = {"a missing value", "nil", "bool", "int", "float64", "string", "list", "map"};
+    static const char *const names[] = {"a missing value", "nil",    "bool", "int",
+                                        "float64",         "string", "list", "map"};
     return names[d->kind];
 }
 

@@ -35,7 +35,8 @@ static int render(const char *text, struct text *out, struct error **err)
     struct arena *a = arena_new();
     struct value *v;
     assert_int_equal(tree_parse_one(a, "data", data, strlen(data), &v, err), 0);
-    struct template_input in = {.name = "t.tmpl", .text = text, .len = strlen(text), .data = v, .env = get_env};
+    struct template_input in = {
+        .name = "t.tmpl", .text = text, .len = strlen(text), .data = v, .env = get_env};
     int r = template_render(&in, out, err);
     arena_free(a);
     return r;
@@ -69,7 +70,8 @@ static void test_plain(void **state)
         {"no action } }} { here", "no action } }} { here"},
         {"a {{ .s }} b", "a text b"},
         {"{{.map.deep.x}}{{ (.map).k1 }}{{ $.s }}", "yonetext"},
-        {"{{ .n }} {{ .f }} {{ .yes }} {{ .list }} {{ .map }}", "22 1.5 true [a b c] map[deep:map[x:y] k1:one k2:two]"},
+        {"{{ .n }} {{ .f }} {{ .yes }} {{ .list }} {{ .map }}",
+         "22 1.5 true [a b c] map[deep:map[x:y] k1:one k2:two]"},
         {"a {{- .s -}} b", "atextb"},
         {"a \n {{- .s }} b", "atext b"},
         {"x {{/* a comment }} */}} y", "x  y"},
@@ -123,7 +125,8 @@ static void test_functions(void **state)
     (void)state;
     static const struct good cases[] = {
         {"{{ or .empty .s }}{{ and .s .n }}{{ or .no .empty }}", "text22"},
-        {"{{ eq .s \"a\" \"text\" }} {{ ne .n 22 }} {{ lt 1 2 }} {{ le .n 22 }} {{ gt \"b\" \"a\" }} {{ ge \"124\" \"126\" }}",
+        {"{{ eq .s \"a\" \"text\" }} {{ ne .n 22 }} {{ lt 1 2 }} {{ le .n 22 }} {{ gt \"b\" \"a\" }} {{ ge "
+         "\"124\" \"126\" }}",
          "true false true true true false"},
         {"{{ .s | upper | quote }}{{ \"A\" | lower }}{{ \" x \\n\" | trim }}", "\"TEXT\"ax"},
         {"{{ quote \"a\\\"b\" 3 }} {{ squote \"x\" }}", "\"a\\\"b\" \"3\" 'x'"},
@@ -137,7 +140,8 @@ static void test_functions(void **state)
         {"{{ indent 2 \"a\\nb\" }}", "  a\n  b"},
         {"{{ printf \"%s-%03d-%.1f-%v-%q%%\" .s 7 .f .list \"q\" }}", "text-007-1.5-[a b c]-\"q\"%"},
         {"{{ ipAt .cidr 10 }} {{ ipAt (default \"10.1.0.0/16\" .x) 256 }}", "10.0.0.10 10.1.1.0"},
-        {"{{ env \"SET\" }}|{{ env \"UNSET\" }}|{{ env \"UNSET\" .s }}|{{ env \"UNSET\" .x }}", "from env||text|"},
+        {"{{ env \"SET\" }}|{{ env \"UNSET\" }}|{{ env \"UNSET\" .s }}|{{ env \"UNSET\" .x }}",
+         "from env||text|"},
         {"{{ len .list }}{{ index .map \"k1\" }}{{ index .list 1 }}{{ join \",\" .list }}", "3oneba,b,c"},
         {"{{ print 1 2 \"a\" }}{{ coalesce .x .empty .s }}{{ ternary 1 2 .yes }}", "1 2atext1"},
         {"{{ .map | toJson }}", "{\"deep\":{\"x\":\"y\"},\"k1\":\"one\",\"k2\":\"two\"}"},
@@ -152,14 +156,30 @@ static void test_semver(void **state)
         const char *constraint, *version;
         bool result;
     } cases[] = {
-        {"^1.27.0", "v1.27.3", true},        {"^1.27.0", "v1.26.9", false},   {"^1.27.0", "v1.28.0", true},
-        {"^1.27.0", "v2.0.0", false},        {"^1.27.0", "v1.27.0-rc.1", false}, {"^1.27.0-0", "v1.27.0-rc.1", true},
-        {"^0.2.3", "0.2.9", true},           {"^0.2.3", "0.3.0", false},      {"^0.0.3", "0.0.4", false},
-        {"~1.2.3", "1.2.9", true},           {"~1.2.3", "1.3.0", false},      {"~1", "1.9.0", true},
-        {">=1.20 <1.30", "1.29.9", true},    {">=1.20, <1.30", "1.30.0", false}, {">1.2", "1.2.5", false},
-        {">1.2", "1.3.0", true},             {"<=1.2", "1.2.9", true},        {"1.2.x", "1.2.7", true},
-        {"*", "3.0.0", true},                {"!=1.2.3", "1.2.3", false},     {"<1.2 || >=2", "2.1.0", true},
-        {"1.2 - 1.4.5", "1.4.5", true},      {"1.2 - 1.4.5", "1.4.6", false}, {"=1.2.3", "1.2.3+meta", true},
+        {"^1.27.0", "v1.27.3", true},
+        {"^1.27.0", "v1.26.9", false},
+        {"^1.27.0", "v1.28.0", true},
+        {"^1.27.0", "v2.0.0", false},
+        {"^1.27.0", "v1.27.0-rc.1", false},
+        {"^1.27.0-0", "v1.27.0-rc.1", true},
+        {"^0.2.3", "0.2.9", true},
+        {"^0.2.3", "0.3.0", false},
+        {"^0.0.3", "0.0.4", false},
+        {"~1.2.3", "1.2.9", true},
+        {"~1.2.3", "1.3.0", false},
+        {"~1", "1.9.0", true},
+        {">=1.20 <1.30", "1.29.9", true},
+        {">=1.20, <1.30", "1.30.0", false},
+        {">1.2", "1.2.5", false},
+        {">1.2", "1.3.0", true},
+        {"<=1.2", "1.2.9", true},
+        {"1.2.x", "1.2.7", true},
+        {"*", "3.0.0", true},
+        {"!=1.2.3", "1.2.3", false},
+        {"<1.2 || >=2", "2.1.0", true},
+        {"1.2 - 1.4.5", "1.4.5", true},
+        {"1.2 - 1.4.5", "1.4.6", false},
+        {"=1.2.3", "1.2.3+meta", true},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char *text = mem_printf("{{ semverCompare \"%s\" \"%s\" }}", cases[i].constraint, cases[i].version);
@@ -175,9 +195,12 @@ static void test_images(void **state)
     (void)state;
     static const struct good cases[] = {
         {"ExecStart={{ default \"/usr/bin\" .BIN_DIR }}/kubelet $A", "ExecStart=/usr/bin/kubelet $A"},
-        {"{{ if or (not .v) (eq .v \"\") (not (semverCompare \"^1.27.0\" .v)) }}--container-runtime=remote {{ end }}x", "x"},
+        {"{{ if or (not .v) (eq .v \"\") (not (semverCompare \"^1.27.0\" .v)) }}--container-runtime=remote "
+         "{{ end }}x",
+         "x"},
         {"{{- if and (.s) (contains \"ex\" .s) }}server{{ else }}agent{{ end }}", "server"},
-        {"{{- if and (ne .v \"\") (semverCompare \"^1.26.0\" .v) }}\nv1{{- else }}\nv1alpha2{{- end }}\n", "\nv1\n"},
+        {"{{- if and (ne .v \"\") (semverCompare \"^1.26.0\" .v) }}\nv1{{- else }}\nv1alpha2{{- end }}\n",
+         "\nv1\n"},
         {"passwd: {{ default (env \"SET\") .map.passwd }}", "passwd: from env"},
         {"ips: {{ .list | toYaml | nindent 8 }}\n", "ips: \n        - a\n        - b\n        - c\n"},
     };
@@ -237,8 +260,8 @@ static void test_errors(void **state)
         }
         if (r == 0)
             fail_msg("%s: no error", cases[i].text);
-        if (err->place.line != cases[i].line || err->place.column != cases[i].column || err->code != cases[i].code ||
-            (cases[i].says && !strstr(err->message, cases[i].says)))
+        if (err->place.line != cases[i].line || err->place.column != cases[i].column ||
+            err->code != cases[i].code || (cases[i].says && !strstr(err->message, cases[i].says)))
             fail_msg("%s: %s at %d:%d", cases[i].text, err->message, err->place.line, err->place.column);
         assert_string_equal(err->place.file, "t.tmpl");
         error_free(err);
@@ -274,9 +297,9 @@ static void test_hostile(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),  cmocka_unit_test(test_missing), cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_plain),     cmocka_unit_test(test_missing), cmocka_unit_test(test_blocks),
         cmocka_unit_test(test_functions), cmocka_unit_test(test_semver),  cmocka_unit_test(test_images),
-        cmocka_unit_test(test_errors), cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_errors),    cmocka_unit_test(test_hostile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
