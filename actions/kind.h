@@ -26,6 +26,10 @@ struct finding {
     struct change *changes;
     size_t n, cap;
     const char *reason;
+    /* NULL-terminated names of kinds, or NULL: it makes sense only while one of those is planned: on the same node, or
+     * anywhere for what has no node, or where `anywhere` says so */
+    const char *const *only_with;
+    bool anywhere;
 };
 enum verdict finding_change(struct finding *f, const char *field, const char *rule, const char *fact_fmt, ...)
     __attribute__((format(printf, 4, 5)));                              /* returns VERDICT_YES */

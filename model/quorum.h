@@ -21,7 +21,7 @@ static inline bool quorum_kept(struct quorum q)
 static inline bool quorum_may_add(struct quorum q)
 {
     if (q.voters <= 1)
-        return q.healthy == q.voters;
+        return q.voters == 1 && q.healthy == 1;
     return quorum_kept((struct quorum){q.voters + 1, q.healthy});
 }
 static inline bool quorum_may_remove(struct quorum q, bool target_healthy)

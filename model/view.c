@@ -128,6 +128,19 @@ static void find_ca(struct view *v)
             v->ca_holder = (int)i;
 }
 
+/* An unfinished init may be taken for no cluster only while nothing but itself came of it: at most one etcd member, no
+ * other Node. An unfinished join is the trace of a cluster that was there to join. */
+static const char *attempt_trace(struct view *v, int node)
+{
+    const char *address = view_host(v, node)->address;
+    if (!have_is(v->have, node, FACT_ATTEMPT, "init"))
+        return arena_printf(v->arena, "master %s has an unfinished join to a cluster that no other master shows", address);
+    size_t others = v->have->cluster.n_strangers + v->have->cluster.n_stray;
+    for (size_t i = 0; i < v->want->n_hosts; i++)
+        others += (int)i != node && (yes(v, (int)i, FACT_NODE_OBJECT) || yes(v, (int)i, FACT_ETCD_MEMBER));
+    return others ? arena_printf(v->arena, "master %s has an unfinished init, yet its cluster has other Nodes", address) : NULL;
+}
+
 /* Proved absent only when every master answered and none shows a trace (DESIGN, Probe). */
 static void judge_existence(struct view *v)
 {
@@ -143,6 +156,8 @@ static void judge_existence(struct view *v)
                                                   "cluster exists already",
                                         address, reached(v, n) ? "facts unknown" : view_fact(v, n, FACT_REACHED)->value
                                                                        ? view_fact(v, n, FACT_REACHED)->value : "unreachable"));
+        } else if (view_is_master(v, n) && yes(v, n, FACT_ATTEMPT)) {
+            note(&unknown, attempt_trace(v, n));
         } else if (reached(v, n) && view_has_files(v, n) && !yes(v, n, FACT_ATTEMPT)) {
             note(&unknown, arena_printf(v->arena, "%s %s carries files of a cluster that is not this one",
                                         view_is_master(v, n) ? "master" : "worker", address));
@@ -374,9 +389,14 @@ static void choose_registry(struct view *v)
 
 /* The membership steps in the order in which the graph will take them: members that are dead or another machine's
  * leave, newcomers join one after the other, live leaving ones go. */
-static void count_quorum(struct view *v)
+void view_count_quorum(struct view *v)
 {
     struct quorum q = {0, 0};
+    for (size_t i = 0; i < v->want->n_hosts; i++) {
+        v->quorum_leave[i] = NULL;
+        if (!v->stays_out[i])
+            v->quorum_join[i] = NULL;
+    }
     for (size_t i = 0; i < v->want->n_hosts; i++)
         if (yes(v, (int)i, FACT_ETCD_MEMBER)) {
             q.voters++;
@@ -396,11 +416,11 @@ static void count_quorum(struct view *v)
                                               view_dead_attempt(v, n));
             if (view_leaving(v, n) && view_removal_refusal(v, n))
                 continue;
-            if (step == 1 ? !(view_is_master(v, n) && view_to_join(v, n)) : !member || !(step ? live_leave : dead_leave))
+            if (step == 1 ? !(view_is_master(v, n) && !v->stays_out[n] && view_to_join(v, n)) : !member || !(step ? live_leave : dead_leave))
                 continue;
-            bool ok = step == 1 ? quorum_may_add(q) : quorum_may_remove(q, healthy);
+            bool ok = step == 1 ? !v->quorum_leave[n] && quorum_may_add(q) : quorum_may_remove(q, healthy);
             if (!ok) {
-                v->quorum_refusal[n] = arena_printf(
+                (step == 1 ? v->quorum_join : v->quorum_leave)[n] = arena_printf(
                     v->arena, "etcd has %u of %u members healthy; %s would leave no quorum", q.healthy, q.voters,
                     step == 1 ? "one more (counted as not yet healthy)" : "taking this one away");
                 continue;
@@ -436,7 +456,9 @@ struct view *view_new(const struct want *w, const struct have *h, bool settled)
     v->belonging = arena_alloc(v->arena, n * sizeof *v->belonging);
     v->trouble = arena_alloc(v->arena, n * sizeof *v->trouble);
     v->trouble_is_refusal = arena_alloc(v->arena, n * sizeof *v->trouble_is_refusal);
-    v->quorum_refusal = arena_alloc(v->arena, n * sizeof *v->quorum_refusal);
+    v->stays_out = arena_alloc(v->arena, n * sizeof *v->stays_out);
+    v->quorum_join = arena_alloc(v->arena, n * sizeof *v->quorum_join);
+    v->quorum_leave = arena_alloc(v->arena, n * sizeof *v->quorum_leave);
     v->render_needed = arena_alloc(v->arena, w->n_renders * sizeof *v->render_needed);
     find_live_master(v);
     find_ca(v);
@@ -456,7 +478,7 @@ struct view *view_new(const struct want *w, const struct have *h, bool settled)
         if (w->render_of[i] >= 0 && view_rootfs_differs(v, (int)i))
             v->render_needed[w->render_of[i]] = true;
     }
-    count_quorum(v);
+    view_count_quorum(v);
     view_derive_vip(v);
     return v;
 }

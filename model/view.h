@@ -35,7 +35,8 @@ struct view {
     const char *ca;             /* sha256 of the cluster's CA; NULL: none yet */
     int ca_holder;              /* a reached master that has the whole PKI; -1: none */
     const char *blocked;        /* why nothing at all may be done, or NULL */
-    const char **quorum_refusal;/* per host: why its joining or leaving etcd would cost the quorum, or NULL */
+    const char **quorum_join, **quorum_leave; /* per host: why its joining, or leaving, etcd would cost the quorum, or NULL */
+    bool *stays_out;            /* per host: its join is wanted but left out of this plan, so the VIP does not lead there */
     bool *render_needed;        /* per distinct render: some node's tree differs */
     const char *real_servers;   /* as view_real_servers says; made once, since every worker asks */
     const char *vip_rules[2];   /* by netfilter, by IPVS */
@@ -79,6 +80,8 @@ const char *view_vip_rules(const struct view *v, int node);
 const char *view_lvscare_pod(const struct view *v);
 /* Fills what the three above return; called once by view_new. */
 void view_derive_vip(struct view *v);
+/* Fills quorum_join and quorum_leave; again after stays_out changed. */
+void view_count_quorum(struct view *v);
 /* Equal by meaning: words in order, comma-separated lists within them in any order. */
 bool view_same_servers(const char *a, const char *b);
 /* What apiserver.cluster.local must be on this node now (facts, DESIGN hosts.set / hosts.own); NULL: not known yet */

@@ -27,7 +27,7 @@ bool view_to_init(const struct view *v, int node)
 
 bool view_to_join(const struct view *v, int node)
 {
-    if (!view_host(v, node)->listed || v->trouble[node] || v->blocked)
+    if (!view_host(v, node)->listed || v->trouble[node] || v->blocked || v->quorum_join[node])
         return false;
     switch (v->belonging[node]) {
     case BELONG_NO:
@@ -80,7 +80,7 @@ static bool serves_api(const struct view *v, int node)
         return view_removal_refusal(v, node) && view_member(v, node);
     if (view_member(v, node))
         return true;
-    return !v->settled && !v->quorum_refusal[node] && (view_to_init(v, node) || view_to_join(v, node));
+    return !v->settled && !v->stays_out[node] && (view_to_init(v, node) || view_to_join(v, node));
 }
 
 void view_derive_vip(struct view *v)
@@ -164,6 +164,11 @@ const char *view_api_address(const struct view *v, int node)
         return v->want->vip;
     if (view_member(v, node) || view_to_init(v, node))
         return view_host(v, node)->address;
+    const struct fact *now = view_fact(v, node, FACT_HOSTS_API);
+    int named = now->state == TRI_TRUE ? want_find_host(v->want, now->value) : -1;
+    if (named >= 0 && named != node && v->want->hosts[named].listed && view_is_master(v, named) && view_member(v, named) &&
+        yes(v, named, FACT_API_ANSWERS))
+        return now->value; /* any live member will do: no change for its own sake */
     int other = v->live_master >= 0 ? v->live_master : v->init_master;
     return other >= 0 ? view_host(v, other)->address : NULL;
 }

@@ -83,7 +83,7 @@ static void ask_kind(struct planning *p, int kind)
         struct candidate *c =
             mem_push(&p->candidates, &p->n_candidates, &p->cap_candidates, sizeof *p->candidates);
         *c = (struct candidate){.kind = kind, .subject = s, .verdict = verdict, .reason = f.reason,
-                                .changes = f.changes, .n_changes = f.n};
+                                .only_with = f.only_with, .anywhere = f.anywhere, .changes = f.changes, .n_changes = f.n};
     }
     k->n = p->n_candidates - k->first;
 }
@@ -125,6 +125,30 @@ static void leave_out_dependants(struct planning *p)
     free(start);
 }
 
+/* For a node's own action: on that node; for the cluster's: anywhere. */
+static bool kind_planned(const struct planning *p, const char *name, int node)
+{
+    for (size_t k = 0; k < p->n_rules; k++)
+        for (size_t i = 0; str_eq(p->rules[k]->name, name) && i < p->kinds[k].n; i++)
+            if (p->candidates[p->kinds[k].first + i].verdict == VERDICT_YES &&
+                (node < 0 || p->candidates[p->kinds[k].first + i].subject.node == node))
+                return true;
+    return false;
+}
+
+/* What only serves others goes silently when they are left out. */
+static void drop_servants(struct planning *p)
+{
+    for (size_t i = 0; i < p->n_candidates; i++) {
+        struct candidate *c = &p->candidates[i];
+        bool served = !c->only_with || c->verdict != VERDICT_YES;
+        for (const char *const *k = c->only_with; !served && *k; k++)
+            served = kind_planned(p, *k, c->anywhere ? -1 : c->subject.node);
+        if (!served)
+            c->verdict = VERDICT_NO;
+    }
+}
+
 static void add_left_out(struct planning *p, size_t *cap, struct left_out l)
 {
     struct left_out *slot =
@@ -154,7 +178,7 @@ static void report_left_out(struct planning *p)
     }
     for (size_t i = 0; i < p->n_candidates; i++) {
         const struct candidate *c = &p->candidates[i];
-        if (c->verdict == VERDICT_YES || told_by_node(p, c))
+        if (c->verdict == VERDICT_YES || c->verdict == VERDICT_NO || told_by_node(p, c))
             continue;
         const char *reason = c->reason;
         if (c->because) {
@@ -186,6 +210,30 @@ static void report_warnings(struct planning *p)
         warn(p, "etcd is external: its members are left alone");
 }
 
+/* Masters whose join is wanted but left out: their number, and a mark on each. */
+static size_t mark_staying_out(struct planning *p, struct view *view)
+{
+    size_t fresh = 0;
+    for (size_t i = 0; i < p->n_candidates; i++) {
+        const struct candidate *c = &p->candidates[i];
+        if (c->verdict == VERDICT_YES || c->verdict == VERDICT_NO || !str_eq(p->rules[c->kind]->name, "kubeadm.join-master"))
+            continue;
+        fresh += !view->stays_out[c->subject.node];
+        view->stays_out[c->subject.node] = true;
+    }
+    return fresh;
+}
+
+static void ask_all(struct planning *p)
+{
+    p->n_candidates = p->n_links = 0;
+    for (size_t k = 0; k < p->n_rules; k++)
+        ask_kind(p, (int)k);
+    plan_link(p);
+    leave_out_dependants(p);
+    drop_servants(p);
+}
+
 int plan_make(const struct want *w, const struct have *h, const struct kind_rules *const *rules, size_t n_rules,
               struct plan **ret, struct error **err)
 {
@@ -195,10 +243,12 @@ int plan_make(const struct want *w, const struct have *h, const struct kind_rule
     plan->arena = arena_new();
     struct planning p = {.want = w, .view = view, .rules = rules, .n_rules = n_rules, .plan = plan, .scratch = scratch};
     p.kinds = arena_alloc(scratch, n_rules * sizeof *p.kinds);
-    for (size_t k = 0; k < n_rules; k++)
-        ask_kind(&p, (int)k);
-    plan_link(&p);
-    leave_out_dependants(&p);
+    ask_all(&p);
+    while (mark_staying_out(&p, view)) { /* neither the VIP nor the quorum may count on a master that will not join */
+        view_count_quorum(view);
+        view_derive_vip(view);
+        ask_all(&p);
+    }
     report_left_out(&p);
     report_warnings(&p);
     int r = plan_order(&p, err);

@@ -73,7 +73,8 @@ static void link_images(struct planning *p, int from, int kind, const struct edg
 static void link_chain(struct planning *p, int from, int kind, const struct edge *e, bool needs)
 {
     for (int i = from - 1; i >= (int)p->kinds[kind].first; i--)
-        if (p->candidates[i].verdict == VERDICT_YES) {
+        if (p->candidates[i].verdict == VERDICT_YES &&
+            (!e->when || e->when(p->view, p->candidates[from].subject, p->candidates[i].subject))) {
             link_to(p, from, i, e, needs);
             return;
         }

@@ -11,6 +11,8 @@ struct candidate { /* a kind on a subject about which there is something to say 
     enum verdict verdict;
     int because;        /* 1 + index of the candidate whose absence takes this one along; 0: its own reason */
     const char *reason;
+    const char *const *only_with; /* as in struct finding */
+    bool anywhere;
     struct change *changes;
     size_t n_changes;
 };

@@ -158,14 +158,17 @@ static enum verdict kubeconfig_wants(const struct view *v, struct subject s, str
     const struct fact *k = view_fact(v, s.node, FACT_KUBECONFIG);
     if (k->state == TRI_TRUE && v->ca && str_eq(k->value, v->ca))
         return VERDICT_NO;
+    if (v->exists == TRI_TRUE && v->live_master < 0)
+        return finding_unknown(f, "no master's API server answers, so none can be asked for it");
+    if (v->exists == TRI_TRUE && !v->ca)
+        return finding_unknown(f, "the cluster's CA certificate is not known");
     return finding_change(f, "ReconcilePolicy spec.kubeconfig", "nodes have an admin kubeconfig of this cluster",
                           "/root/.kube/config is %s", k->state == TRI_FALSE ? "absent" : "another cluster's");
 }
 
 static void kubeconfig_effect(const struct view *v, struct have *h, struct subject s)
 {
-    int from = v->live_master >= 0 ? v->live_master : v->init_master;
-    have_true(h, s.node, FACT_KUBECONFIG, from >= 0 ? have_fact(h, from, FACT_CA)->value : "");
+    have_true(h, s.node, FACT_KUBECONFIG, v->ca ? v->ca : "");
 }
 
 static struct value *live_inputs(const struct view *v, struct subject s, struct arena *a)
@@ -208,6 +211,8 @@ static enum verdict token_wants(const struct view *v, struct subject s, struct f
         return finding_refused(f, "%s", v->blocked);
     if (!rules_any_join(v))
         return VERDICT_NO;
+    static const char *const joins[] = {"kubeadm.join-master", "kubeadm.join-worker", NULL};
+    f->only_with = joins;
     return finding_change(f, "spec.hosts", "joins need a bootstrap token", "nodes are to be joined");
 }
 
@@ -257,6 +262,9 @@ static enum verdict token_delete_wants(const struct view *v, struct subject s, s
     if (tokens->state == TRI_TRUE)
         verdict = finding_change(f, "spec.hosts", "no bootstrap token outlives its run", "a token of ours is left over (%s)",
                                  tokens->value);
+    static const char *const maker[] = {"token.create", NULL};
+    if (verdict == VERDICT_NO)
+        f->only_with = maker;
     if (!v->settled && rules_any_join(v))
         verdict = finding_change(f, "spec.hosts", "no bootstrap token outlives its run", "this run makes one");
     return verdict;
@@ -319,12 +327,12 @@ static enum verdict join_wants(const struct view *v, struct subject s, struct fi
         return open;
     if (view_member(v, s.node) || view_to_init(v, s.node))
         return VERDICT_NO;
+    if (v->quorum_join[s.node])
+        return finding_refused(f, "%s", v->quorum_join[s.node]);
     if (!view_to_join(v, s.node))
         return finding_unknown(f, v->exists == TRI_TRUE && v->live_master < 0
                                       ? "the API server answers on no master, so it cannot be told whether it belongs"
                                       : "it cannot be told whether it belongs to the cluster");
-    if (v->quorum_refusal[s.node])
-        return finding_refused(f, "%s", v->quorum_refusal[s.node]);
     const char *role = view_is_master(v, s.node) ? "a master that is listed is a control-plane member"
                                                  : "a node that is listed is a Node of the cluster";
     switch (v->belonging[s.node]) {

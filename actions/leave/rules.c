@@ -20,7 +20,7 @@ static bool reached(const struct view *v, int node)
 /* Its old self must go before it can join: another machine's Node, or what an attempt that does not run any more made. */
 static bool leftover(const struct view *v, int node)
 {
-    if (!view_to_join(v, node))
+    if (!view_to_join(v, node) && !v->quorum_join[node])
         return false;
     return v->belonging[node] == BELONG_STALE || v->belonging[node] == BELONG_FILES || view_dead_attempt(v, node);
 }
@@ -71,8 +71,10 @@ static enum verdict drain_wants(const struct view *v, struct subject s, struct f
     enum verdict open = leaving_open(v, s.node, !object(v, s.node), f);
     if (open != VERDICT_YES)
         return open;
-    if (v->want->policy.drain_disabled || !reached(v, s.node))
-        return VERDICT_NO; /* a machine that does not answer cannot end its pods: its Node goes without */
+    if (v->want->policy.drain_disabled || v->belonging[s.node] != BELONG_MEMBER)
+        return VERDICT_NO; /* a machine that does not answer, or is another one, cannot end its pods */
+    static const char *const removal[] = {"node.delete", NULL};
+    f->only_with = removal;
     return finding_change(f, "spec.hosts", "a node that leaves is drained first", "it is not listed any more, but is a Node");
 }
 
@@ -130,8 +132,8 @@ static enum verdict member_wants(const struct view *v, struct subject s, struct 
         if (open != VERDICT_YES)
             return open;
     }
-    if (v->quorum_refusal[s.node])
-        return finding_refused(f, "%s", v->quorum_refusal[s.node]);
+    if (v->quorum_leave[s.node])
+        return finding_refused(f, "%s", v->quorum_leave[s.node]);
     return finding_change(f, "spec.hosts", "etcd's members are the listed masters", "%s", fact);
 }
 
@@ -176,7 +178,18 @@ static enum lock control_plane_lock(const struct view *v, struct subject s)
 }
 
 static const struct edge member_needs[] = {{"node.drain", SCOPE_SAME, NULL}, {0}};
-static const struct edge member_after[] = {{"kubeadm.join-master", SCOPE_OTHERS, from_live},
+/* The quorum was counted step by step: dead ones in order, then live ones in order. */
+static bool same_liveness(const struct view *v, struct subject from, struct subject to)
+{
+    return from_live(v, from, to) == from_live(v, to, from);
+}
+static bool live_after_dead(const struct view *v, struct subject from, struct subject to)
+{
+    return from_live(v, from, to) && !from_live(v, to, from);
+}
+static const struct edge member_after[] = {{"etcd.remove-member", SCOPE_CHAIN, same_liveness},
+                                           {"etcd.remove-member", SCOPE_OTHERS, live_after_dead},
+                                           {"kubeadm.join-master", SCOPE_OTHERS, from_live},
                                            {"ipvs.rules", SCOPE_ALL, from_live},
                                            {"ipvs.pod", SCOPE_ALL, from_live},
                                            {0}};

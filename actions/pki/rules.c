@@ -1,6 +1,8 @@
 /* The cluster's CAs and service-account keys. A CA is made only where it is proved that none exists. */
 #include "actions/families.h"
 
+static const char *const with_init[] = {"kubeadm.init", NULL};
+
 static bool issue_wanted(const struct view *v)
 {
     return v->exists == TRI_FALSE && v->init_master >= 0 && !v->blocked && v->ca_holder < 0;
@@ -13,6 +15,7 @@ static enum verdict issue_wants(const struct view *v, struct subject s, struct f
         return finding_refused(f, "%s", v->blocked);
     if (!issue_wanted(v))
         return VERDICT_NO;
+    f->only_with = with_init;
     return finding_change(f, "metadata.name", "a new cluster has CAs of its own",
                           v->ca ? "a CA was pushed by an unfinished run, but no master has the whole of it"
                                 : "no master has a cluster CA, and every master was looked at");
@@ -57,6 +60,10 @@ static enum verdict push_wants(const struct view *v, struct subject s, struct fi
     if (known != VERDICT_NO)
         return known;
     enum verdict verdict = VERDICT_NO;
+    if (issue_wanted(v)) {
+        f->only_with = with_init;
+        f->anywhere = true;
+    }
     const struct fact *pki = view_fact(v, s.node, FACT_PKI), *statics = view_fact(v, s.node, FACT_STATICS);
     if (pki->state == TRI_FALSE)
         verdict = finding_change(f, "spec.hosts", "every master has the CAs and service-account keys",

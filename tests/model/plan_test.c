@@ -380,7 +380,7 @@ static void membership_flips(void **state)
     (void)state;
     struct settled s = settle();
     have_false(s.h, 3, FACT_NODE_OBJECT);
-    assert_plan(s.w, s.h, "token.create,kubeadm.join-worker/10.0.0.11,token.delete");
+    assert_plan(s.w, s.h, "token.create,kubeadm.join-worker/10.0.0.11,ipvs.pod/10.0.0.11,token.delete");
     unsettle(s);
     s = settle();
     have_false(s.h, 1, FACT_ETCD_MEMBER);
