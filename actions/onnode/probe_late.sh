@@ -20,7 +20,7 @@ probe_late_prepull() {
     fi
     while IFS= read -r probe_line || [ -n "$probe_line" ]; do
         case $probe_seen in
-        *"\"$probe_line\""*) ;;
+        *"\"$probe_line\""* | *"\"$DOMAIN:$PORT/${probe_line#*/}\""*) ;; # its own name, or the one that the shim gives it
         *)
             probe_false prepulled
             return
