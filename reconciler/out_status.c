@@ -196,7 +196,6 @@ static void print_problems(FILE *f, const struct view *v, int node, bool *any)
         {node == v->registry && view_fact(v, node, FACT_REGISTRY_STAMP)->state == TRI_TRUE &&
              view_fact(v, node, FACT_REGISTRY_SERVING)->state == TRI_FALSE,
          "the registry does not serve"},
-        {v->quorum_refusal[node] != NULL, v->quorum_refusal[node]},
     };
     for (size_t i = 0; i < ARRAY_LEN(problems); i++)
         if (problems[i].there) {
