@@ -7,17 +7,18 @@ BEGIN {
     n = split(ENVIRON["ENTRIES"], entry, "\n")
     for (i = 1; i <= n; i++)
         if (split(entry[i], w, " ") == 2)
-            managed[w[2]] = 1
+            managed[tolower(w[2])] = 1
 }
 {
     body = $0
     mark = index(body, "#")
     if (mark)
         body = substr(body, 1, mark - 1)
+    gsub(/[\r\f\v]/, " ", body)
     k = split(body, w, " ")
     hit = 0
     for (i = 2; i <= k; i++)
-        if (w[i] in managed)
+        if (tolower(w[i]) in managed)
             hit = 1
     if (!hit) {
         print
@@ -26,7 +27,7 @@ BEGIN {
     out = w[1]
     kept = 0
     for (i = 2; i <= k; i++)
-        if (!(w[i] in managed)) {
+        if (!(tolower(w[i]) in managed)) {
             out = out " " w[i]
             kept = 1
         }
