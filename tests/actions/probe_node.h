@@ -29,6 +29,7 @@ enum shell { SHELL_DASH, SHELL_BASH, SHELL_BUSYBOX, SHELL_BUSYBOX_TOOLS, N_SHELL
 
 struct machine {
     enum shell shell;
+    bool bare;  /* its PATH is its own tools alone */
     bool quiet; /* its stderr is of no interest */
     char root[64];
     struct want *want;
@@ -135,11 +136,27 @@ static int machines_teardown(void **state)
     return nftw(busybox_dir, machine_unlink, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+/* Takes a tool away: PATH becomes the machine's own, with links to all of busybox' but this one. */
+static void machine_without(struct machine *m, const char *name)
+{
+    DIR *d = opendir(busybox_dir);
+    assert_non_null(d);
+    for (struct dirent *e; (e = readdir(d));) {
+        _cleanup_(mem_freep) char *link = mem_printf("%s/tools/%s", m->root, e->d_name);
+        if (e->d_name[0] != '.' && !str_eq(e->d_name, name) && access(link, F_OK) < 0)
+            assert_int_equal(symlink("/bin/busybox", link), 0);
+    }
+    closedir(d);
+    m->bare = true;
+}
+
 static void machine_exec(struct machine *m)
 {
     _cleanup_(mem_freep) char *path =
-        m->shell == SHELL_BUSYBOX_TOOLS ? mem_printf("PATH=%s/tools:%s", m->root, busybox_dir)
-                                        : mem_printf("PATH=%s/tools:/usr/sbin:/usr/bin:/sbin:/bin", m->root);
+        m->bare ? mem_printf("PATH=%s/tools", m->root)
+        : m->shell == SHELL_BUSYBOX_TOOLS
+            ? mem_printf("PATH=%s/tools:%s", m->root, busybox_dir)
+            : mem_printf("PATH=%s/tools:/usr/sbin:/usr/bin:/sbin:/bin", m->root);
     _cleanup_(mem_freep) char *root = mem_printf("TEST_ROOT=%s", m->root);
     char *env[] = {path, root, "LANG=de_DE.UTF-8", NULL};
     switch (m->shell) {

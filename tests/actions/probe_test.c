@@ -365,6 +365,36 @@ static void test_api_down(struct machine *m)
     assert_int_equal(m->have->cluster.api, TRI_UNKNOWN);
 }
 
+/* What hangs is cut off, and known as not known. (The machine's own timeout, only in more of a hurry.) */
+static void test_hanging(struct machine *m)
+{
+    settle_master(m);
+    machine_tool(m, "timeout",
+                 "shift 3; path=$PATH PATH=${PATH#*:}; real=$(command -v timeout); PATH=$path\nexec "
+                 "\"$real\" -s KILL 1 \"$@\"\n");
+    machine_tool(m, "kubectl", "exec sleep 600\n");
+    machine_tool(m, "etcdctl", "exec sleep 600\n");
+    machine_tool(m, "iptables-save", "exec sleep 600\n");
+    machine_tool(m, "systemctl", "exec sleep 600\n");
+    machine_look(m, MASTER, SECTION_ALL);
+    machine_true(m, MASTER, FACT_API_ANSWERS, "");
+    assert_int_equal(m->have->cluster.api, TRI_UNKNOWN);
+    machine_false(m, MASTER, FACT_ETCD_ANSWERS);
+    assert_int_equal(have_fact(m->have, MASTER, FACT_VIP_RULES)->state, TRI_UNKNOWN);
+    assert_int_equal(have_fact(m->have, MASTER, FACT_KUBELET_UP)->state, TRI_UNKNOWN);
+    machine_false(m, MASTER, FACT_KUBELET_CONF); /* the rest is there */
+}
+
+/* As on a system without timeout(1): a watchdog of the shell's own. */
+static void test_no_timeout(struct machine *m)
+{
+    settle_master(m);
+    machine_without(m, "timeout");
+    machine_look(m, MASTER, SECTION_ALL);
+    machine_true(m, MASTER, FACT_NODE_OBJECT, "id-a");
+    machine_true(m, MASTER, FACT_ETCD_MEMBER, "1a");
+}
+
 static void test_self(struct machine *m)
 {
     machine_put(m, "/etc/kubernetes/kubelet.conf", "x");
@@ -429,9 +459,10 @@ static void test_cut_program(struct machine *m)
 
 #define EACH(X)                                                                                              \
     X(fresh_node)                                                                                            \
-    X(sections) X(hosts) X(stamps) X(rootfs) X(pki) X(ports) X(units) X(prepulled) X(registry_serving)       \
-        X(jobs) X(ipvs) X(netfilter) X(ipvs_loadable) X(cluster) X(api_half) X(api_down) X(self) X(hostile)  \
-            X(unprivileged) X(leaves_nothing) X(cut_program)
+    X(sections)                                                                                              \
+    X(hosts) X(stamps) X(rootfs) X(pki) X(ports) X(units) X(prepulled) X(registry_serving) X(jobs) X(ipvs)   \
+        X(netfilter) X(ipvs_loadable) X(cluster) X(api_half) X(api_down) X(hanging) X(no_timeout) X(self)    \
+            X(hostile) X(unprivileged) X(leaves_nothing) X(cut_program)
 
 #define RUN(name)                                                                                            \
     static void run_##name(void **state)                                                                     \
