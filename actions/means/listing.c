@@ -102,8 +102,11 @@ int listing_write(const struct listing *l, const char *file, const char *base, s
         const char *source = f->source ? f->source : "";
         if (str_starts(source, base) && source[under] == '/')
             source += under + 1;
-        text_addf(&out, "%c\t%o\t%" PRIu64 "\t%s\t%s\t%s\n", f->directory ? 'd' : f->link ? 'l' : 'f', f->mode,
-                  f->size, f->link ? f->link : f->sha256, f->path, source);
+        text_addf(&out, "%c\t%o\t%" PRIu64 "\t%s\t%s\t%s\n",
+                  f->directory ? 'd'
+                  : f->link    ? 'l'
+                               : 'f',
+                  f->mode, f->size, f->link ? f->link : f->sha256, f->path, source);
     }
     text_addf(&out, "end\t%zu\n", l->n);
     if (out.failed)
@@ -123,8 +126,8 @@ static char *field(char **line)
 
 static bool parse_line(struct listing *l, char *line, const char *base)
 {
-    char *kind = field(&line), *mode = field(&line), *size = field(&line), *sum = field(&line), *path = field(&line),
-         *source = field(&line), *end;
+    char *kind = field(&line), *mode = field(&line), *size = field(&line), *sum = field(&line),
+         *path = field(&line), *source = field(&line), *end;
     if (strlen(kind) != 1 || !strchr("fdl", *kind) || !*path)
         return false;
     struct world_file *f = listing_add(l);

@@ -1,5 +1,6 @@
-/* A list of the files of a tree, in memory and as a text file: what an image holds, what a render makes. The elements
- * are those that the world distributes (struct world_file), so nothing is converted on the way to a node. */
+/* A list of the files of a tree, in memory and as a text file: what an image holds, what a render makes. The
+ * elements are those that the world distributes (struct world_file), so nothing is converted on the way to a
+ * node. */
 #ifndef ACTIONS_MEANS_LISTING_H
 #define ACTIONS_MEANS_LISTING_H
 
@@ -14,12 +15,12 @@ struct listing {
 struct listing *listing_new(void);
 void listing_free(struct listing *l);
 void listing_freep(struct listing **l);
-struct world_file *listing_add(struct listing *l);                              /* zeroed; valid until the next add */
-void listing_sort(struct listing *l);                                           /* by path, strcmp */
+struct world_file *listing_add(struct listing *l); /* zeroed; valid until the next add */
+void listing_sort(struct listing *l);              /* by path, strcmp */
 const struct world_file *listing_find(const struct listing *l, const char *path); /* sorted; NULL: none */
 
-/* Brings a path into the one form that all of us use: relative, '/'-separated, no empty, "." or ".." parts, at most
- * 4095 bytes and 128 parts, no control characters. "" is the root. NULL: cannot be; *why says it. */
+/* Brings a path into the one form that all of us use: relative, '/'-separated, no empty, "." or ".." parts,
+ * at most 4095 bytes and 128 parts, no control characters. "" is the root. NULL: cannot be; *why says it. */
 char *listing_path(struct arena *a, const char *raw, const char **why);
 /* No control characters: they would break lines of listings. */
 bool listing_line_safe(const char *s);

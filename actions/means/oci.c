@@ -3,7 +3,7 @@
 #include "actions/means/files.h"
 #include "actions/means/oci_json.h"
 #include "actions/means/oci_place.h"
-#include "actions/means/process.h"
+#include "actions/means/oci_registry.h"
 #include "model/digest.h"
 #include "schema/tree.h"
 
@@ -11,16 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { INSPECT_S = 120, COPY_S = 3600, NESTED = 3 };
-
-/* One image while it is being looked up. */
-struct lookup {
-    struct arena *arena;
-    const struct oci_options *o;
-    struct oci_reference ref;
-    struct oci_place place; /* all but registries */
-    const char *name;       /* the reference as written, for messages */
-};
+enum { NESTED = 3 };
 
 static int check_digest(const char *digest, const struct text *t, const char *name, struct error **err)
 {
@@ -31,97 +22,22 @@ static int check_digest(const char *digest, const struct text *t, const char *na
     return 0;
 }
 
-static int parse(struct arena *a, const char *name, const struct text *t, struct value **ret, struct error **err)
+static int parse(struct arena *a, const char *name, const struct text *t, struct value **ret,
+                 struct error **err)
 {
     return tree_parse_one(a, name, text_str(t), t->len, ret, err) ? error_wrap(err, "image %s", name) : 0;
 }
 
-/* --- registries, by skopeo */
-
-static int skopeo(const struct lookup *l, const char *const *words, unsigned timeout_s, const char *what,
-                  struct process_output *out, struct error **err)
-{
-    const char *argv[16] = {"skopeo"};
-    size_t n = 1;
-    for (; *words && n < ARRAY_LEN(argv) - 1; words++)
-        argv[n++] = *words;
-    const struct process p = {.argv = argv, .timeout_s = timeout_s, .cancel = l->o->cancel, .what = what};
-    if (process_run(&p, out, err) == 0)
-        return 0;
-    const char *said = text_str(&out->err);
-    if (err && *err && (*err)->code == ERR_NOT_FOUND) {
-        error_wrap(err, "image %s", l->name);
-        return error_hint(err, "registries are read through skopeo: apt-get install skopeo");
-    }
-    bool absent = strstr(said, "manifest unknown") || strstr(said, "name unknown") || strstr(said, "not found");
-    bool denied = strstr(said, "unauthorized") || strstr(said, "authentication required") || strstr(said, "denied");
-    bool away = strstr(said, "connection refused") || strstr(said, "no such host") || strstr(said, "i/o timeout") ||
-                strstr(said, "no route to host");
-    if (!absent && !denied && !away)
-        return error_wrap(err, "image %s", l->name);
-    error_set(err, absent ? ERR_NOT_FOUND : denied ? ERR_AUTH : ERR_UNREACHABLE, "image %s: %s", l->name,
-              absent   ? "the registry has no such image"
-              : denied ? "the registry does not let us read it"
-                       : "the registry does not answer");
-    if (denied)
-        error_hint(err, "log in with: skopeo login REGISTRY");
-    return error_detail(err, said);
-}
-
-/* NAME without its tag and digest. */
-static const char *repository(const struct lookup *l)
-{
-    const char *name = l->ref.name, *slash = strrchr(name, '/');
-    size_t n = strcspn(name, "@");
-    const char *colon = strchr(slash ? slash : name, ':');
-    if (colon && (size_t)(colon - name) < n)
-        n = (size_t)(colon - name);
-    return arena_strndup(l->arena, name, n);
-}
-
-static const char *registry_source(const struct lookup *l, const char *digest)
-{
-    if (digest)
-        return arena_printf(l->arena, "docker://%s@%s", repository(l), digest);
-    const char *at = strchr(l->ref.name, '@');
-    if (at) /* containers/image refuses a tag beside a digest */
-        return arena_printf(l->arena, "docker://%s%s", repository(l), at);
-    return arena_printf(l->arena, "docker://%s", l->ref.name);
-}
-
-static int inspect(const struct lookup *l, const char *digest, bool config, struct text *out, struct error **err)
-{
-    const char *words[10];
-    size_t n = 0;
-    words[n++] = "inspect";
-    words[n++] = "--raw";
-    if (config)
-        words[n++] = "--config";
-    if (l->o->insecure)
-        words[n++] = "--tls-verify=false";
-    if (l->o->authfile) {
-        words[n++] = "--authfile";
-        words[n++] = l->o->authfile;
-    }
-    words[n++] = registry_source(l, digest);
-    words[n] = NULL;
-    _cleanup_(process_output_free) struct process_output p = {0};
-    if (skopeo(l, words, INSPECT_S, "look up the image", &p, err))
-        return -1;
-    text_addn(out, text_str(&p.out), p.out.len);
-    return 0;
-}
-
 /* --- blobs by digest, from the cache or the place */
 
-static const char *cache_file(const struct lookup *l, const char *digest)
+static const char *cache_file(const struct oci_lookup *l, const char *digest)
 {
     struct oci_place flat = {.prefix = ""};
     const char *hex = oci_blob_name(l->arena, &flat, digest);
     return l->o->cache && hex ? arena_printf(l->arena, "%s/%s.json", l->o->cache, hex) : NULL;
 }
 
-static bool cached(const struct lookup *l, const char *digest, struct text *out)
+static bool cached(const struct oci_lookup *l, const char *digest, struct text *out)
 {
     const char *file = cache_file(l, digest);
     _cleanup_(error_freep) struct error *none = NULL;
@@ -132,12 +48,13 @@ static bool cached(const struct lookup *l, const char *digest, struct text *out)
 }
 
 /* A manifest (config false) or a config, verified. owner: the manifest that names the config. */
-static int blob(const struct lookup *l, const char *digest, const char *owner, struct text *out, struct error **err)
+static int blob(const struct oci_lookup *l, const char *digest, const char *owner, struct text *out,
+                struct error **err)
 {
     if (cached(l, digest, out))
         return 0;
     if (l->ref.transport == OCI_REGISTRY) {
-        if (inspect(l, owner ? owner : digest, owner != NULL, out, err))
+        if (oci_registry_inspect(l, owner ? owner : digest, owner != NULL, out, err))
             return -1;
     } else {
         const char *name = oci_blob_name(l->arena, &l->place, digest);
@@ -155,7 +72,7 @@ static int blob(const struct lookup *l, const char *digest, const char *owner, s
 }
 
 /* The manifest behind a digest; an index leads to the one for our architecture. */
-static int manifest_of(const struct lookup *l, const char **digest, struct text *raw, struct value **ret,
+static int manifest_of(const struct oci_lookup *l, const char **digest, struct text *raw, struct value **ret,
                        struct error **err)
 {
     for (int i = 0; i < NESTED; i++) {
@@ -165,7 +82,8 @@ static int manifest_of(const struct lookup *l, const char **digest, struct text 
         if (!oci_is_index(*ret)) {
             const char *config = value_text(value_get(value_get(*ret, "config"), "digest"), NULL);
             return config ? 0
-                          : error_set(err, ERR_INVALID, "image %s: a manifest of an old or unknown kind", l->name);
+                          : error_set(err, ERR_INVALID, "image %s: a manifest of an old or unknown kind",
+                                      l->name);
         }
         if (oci_choose(*ret, oci_arch(l->o->arch), l->name, digest, err))
             return -1;
@@ -191,7 +109,7 @@ static bool tagged(const struct value *entry, const char *tag)
     return false;
 }
 
-static int docker_entry(const struct lookup *l, const struct value **ret, struct error **err)
+static int docker_entry(const struct oci_lookup *l, const struct value **ret, struct error **err)
 {
     _cleanup_(text_free) struct text t = {0};
     struct value *list;
@@ -212,8 +130,8 @@ static int docker_entry(const struct lookup *l, const struct value **ret, struct
     return 0;
 }
 
-static int docker_config(const struct lookup *l, const struct value *entry, struct text *out, const char **digest,
-                         struct error **err)
+static int docker_config(const struct oci_lookup *l, const struct value *entry, struct text *out,
+                         const char **digest, struct error **err)
 {
     char sum[DIGEST_HEX];
     if (oci_place_read(&l->place, value_text(value_get(entry, "Config"), ""), out, err))
@@ -225,23 +143,23 @@ static int docker_config(const struct lookup *l, const struct value *entry, stru
 
 /* --- the two questions: what does a reference mean, and what are its layers */
 
-static int begin(struct lookup *l, struct arena *a, const struct oci_options *o, const char *reference,
+static int begin(struct oci_lookup *l, struct arena *a, const struct oci_options *o, const char *reference,
                  struct error **err)
 {
-    *l = (struct lookup){.arena = a, .o = o, .name = reference};
+    *l = (struct oci_lookup){.arena = a, .o = o, .name = reference};
     if (oci_reference_parse(a, reference, o->base, &l->ref, err))
         return -1;
     l->place.path = l->ref.path;
     l->place.archive = l->ref.transport == OCI_ARCHIVE || l->ref.transport == DOCKER_ARCHIVE;
     l->place.prefix = "blobs/sha256/";
     if (l->ref.path && access(l->ref.path, R_OK))
-        return error_set(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "image %s: %s: %s", reference, l->ref.path,
-                         strerror(errno));
+        return error_set(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "image %s: %s: %s", reference,
+                         l->ref.path, strerror(errno));
     return 0;
 }
 
 /* The digest that the reference stands for now; of an index or of a manifest. */
-static int current(const struct lookup *l, const char **ret, struct error **err)
+static int current(const struct oci_lookup *l, const char **ret, struct error **err)
 {
     _cleanup_(text_free) struct text t = {0};
     struct value *index;
@@ -252,7 +170,7 @@ static int current(const struct lookup *l, const char **ret, struct error **err)
             *ret = at + 1;
             return 0;
         }
-        if (inspect(l, NULL, false, &t, err))
+        if (oci_registry_inspect(l, NULL, false, &t, err))
             return -1;
         digest_hex(text_str(&t), t.len, sum);
         *ret = arena_printf(l->arena, "sha256:%s", sum);
@@ -270,7 +188,8 @@ static int current(const struct lookup *l, const char **ret, struct error **err)
     return oci_choose_tag(index, l->ref.name, oci_arch(l->o->arch), l->name, ret, err);
 }
 
-static int describe(const struct lookup *l, const char *digest, struct want_image *image, struct error **err)
+static int describe(const struct oci_lookup *l, const char *digest, struct want_image *image,
+                    struct error **err)
 {
     _cleanup_(text_free) struct text raw = {0}, config = {0};
     struct value *manifest, *c;
@@ -283,7 +202,7 @@ static int describe(const struct lookup *l, const char *digest, struct want_imag
     return oci_describe(l->arena, c, image, err);
 }
 
-static int resolve_docker_archive(const struct lookup *l, const char *pin, struct want_image *image,
+static int resolve_docker_archive(const struct oci_lookup *l, const char *pin, struct want_image *image,
                                   const char **moved, struct error **err)
 {
     _cleanup_(text_free) struct text config = {0};
@@ -308,7 +227,7 @@ static int resolve_docker_archive(const struct lookup *l, const char *pin, struc
 }
 
 /* Does `now`, perhaps an index, lead to the pinned manifest? */
-static int compare_pin(const struct lookup *l, const char *pin, const char *now, const char **moved,
+static int compare_pin(const struct oci_lookup *l, const char *pin, const char *now, const char **moved,
                        struct error **err)
 {
     _cleanup_(text_free) struct text raw = {0};
@@ -324,7 +243,7 @@ static int compare_pin(const struct lookup *l, const char *pin, const char *now,
 int oci_resolve(struct arena *a, const struct oci_options *o, const char *pin, struct want_image *image,
                 const char **moved, struct error **err)
 {
-    struct lookup l;
+    struct oci_lookup l;
     const char *now, *elsewhere = NULL;
     if (moved)
         *moved = NULL;
@@ -373,31 +292,8 @@ void oci_layers_freep(struct oci_layers **l)
     oci_layers_free(*l);
 }
 
-/* Everything of a registry's image into `scratch`, as skopeo's dir: has it, manifest unchanged. */
-static int fetch(struct lookup *l, const char *digest, const char *scratch, struct error **err)
-{
-    const char *words[10];
-    size_t n = 0;
-    words[n++] = "copy";
-    words[n++] = "--quiet";
-    words[n++] = "--preserve-digests";
-    if (l->o->insecure)
-        words[n++] = "--src-tls-verify=false";
-    if (l->o->authfile) {
-        words[n++] = "--src-authfile";
-        words[n++] = l->o->authfile;
-    }
-    words[n++] = registry_source(l, digest);
-    words[n++] = arena_printf(l->arena, "dir:%s", scratch);
-    words[n] = NULL;
-    _cleanup_(process_output_free) struct process_output p = {0};
-    if (skopeo(l, words, COPY_S, "copy the image", &p, err))
-        return -1;
-    l->place = (struct oci_place){.path = scratch, .prefix = ""};
-    return 0;
-}
-
-static int layers_of_manifest(struct lookup *l, const char *digest, struct oci_layers *out, struct error **err)
+static int layers_of_manifest(struct oci_lookup *l, const char *digest, struct oci_layers *out,
+                              struct error **err)
 {
     _cleanup_(text_free) struct text raw = {0}, config = {0};
     struct value *manifest;
@@ -416,14 +312,16 @@ static int layers_of_manifest(struct lookup *l, const char *digest, struct oci_l
     for (size_t i = 0; i < layers->n; i++) {
         out->digests[i] = value_text(value_get(layers->items[i], "digest"), "");
         if (!oci_blob_name(l->arena, &l->place, out->digests[i]))
-            return error_set(err, ERR_INVALID, "image %s: a layer has the digest %.80s", l->name, out->digests[i]);
+            return error_set(err, ERR_INVALID, "image %s: a layer has the digest %.80s", l->name,
+                             out->digests[i]);
     }
     out->n = layers->n;
     return 0;
 }
 
 /* The place then names layers by their diff IDs: what `docker save` writes is uncompressed. */
-static int layers_of_docker_archive(struct lookup *l, const char *digest, struct oci_layers *out, struct error **err)
+static int layers_of_docker_archive(struct oci_lookup *l, const char *digest, struct oci_layers *out,
+                                    struct error **err)
 {
     _cleanup_(text_free) struct text config = {0};
     const struct value *entry;
@@ -434,9 +332,11 @@ static int layers_of_docker_archive(struct lookup *l, const char *digest, struct
         return -1;
     if (!str_eq(found, digest))
         return error_set(err, ERR_NOT_FOUND, "image %s: the archive now holds another image", l->name);
-    const struct value *ids = value_get(value_get(c, "rootfs"), "diff_ids"), *files = value_get(entry, "Layers");
+    const struct value *ids = value_get(value_get(c, "rootfs"), "diff_ids"),
+                       *files = value_get(entry, "Layers");
     if (!ids || !files || ids->kind != VALUE_LIST || files->kind != VALUE_LIST || ids->n != files->n)
-        return error_set(err, ERR_INVALID, "image %s: manifest.json and the config disagree about layers", l->name);
+        return error_set(err, ERR_INVALID, "image %s: manifest.json and the config disagree about layers",
+                         l->name);
     out->manifest = "";
     out->config = arena_strdup(l->arena, text_str(&config));
     out->files = arena_alloc(l->arena, (ids->n + 1) * sizeof *out->files);
@@ -453,11 +353,11 @@ int oci_open(const struct oci_options *o, const char *reference, const char *dig
              struct oci_layers **ret, struct error **err)
 {
     _cleanup_(oci_layers_freep) struct oci_layers *out = mem_alloc(sizeof *out);
-    struct lookup l;
+    struct oci_lookup l;
     out->arena = arena_new();
     if (begin(&l, out->arena, o, reference, err))
         return -1;
-    if (l.ref.transport == OCI_REGISTRY && fetch(&l, digest, scratch, err))
+    if (l.ref.transport == OCI_REGISTRY && oci_registry_fetch(&l, digest, scratch, err))
         return -1;
     if (l.ref.transport == DOCKER_ARCHIVE ? layers_of_docker_archive(&l, digest, out, err)
                                           : layers_of_manifest(&l, digest, out, err))
@@ -469,8 +369,8 @@ int oci_open(const struct oci_options *o, const char *reference, const char *dig
     return 0;
 }
 
-int oci_unpack(const struct oci_layers *l, struct unpack *u, void (*progress)(void *ctx, const char *line), void *ctx,
-               struct error **err)
+int oci_unpack(const struct oci_layers *l, struct unpack *u, void (*progress)(void *ctx, const char *line),
+               void *ctx, struct error **err)
 {
     for (size_t i = 0; i < l->n; i++) {
         _cleanup_(oci_stream_freep) struct oci_stream *s = NULL;

@@ -3,11 +3,12 @@
  *   oci:DIR[:TAG]              an OCI layout; read directly
  *   oci-archive:FILE[:TAG]     the same as a tar; read directly
  *   docker-archive:FILE[:REF]  what `docker save` writes; read directly
- *   docker://NAME or NAME      a registry, through skopeo: its credentials, mirrors, policy; docker.io by default
+ *   docker://NAME or NAME      a registry, through skopeo: its credentials, mirrors, policy; docker.io by
+ * default
  *
- * Relative paths are relative to the Clusterfile's directory. An image's digest is that of its manifest for the
- * wanted architecture; a docker-archive has no manifest of that sort, so there it is the image ID (of its config).
- * All JSON is verified against its digest before it is parsed. */
+ * Relative paths are relative to the Clusterfile's directory. An image's digest is that of its manifest for
+ * the wanted architecture; a docker-archive has no manifest of that sort, so there it is the image ID (of its
+ * config). All JSON is verified against its digest before it is parsed. */
 #ifndef ACTIONS_MEANS_OCI_H
 #define ACTIONS_MEANS_OCI_H
 
@@ -23,9 +24,10 @@ struct oci_options {
     const atomic_bool *cancel; /* or NULL */
 };
 
-/* Fills what `resolved` covers in image from its config: a few KB, nothing is unpacked. With a pin (a digest, or NULL)
- * that image is described even if the reference means another one by now; *moved (may be NULL) then says which.
- * ERR_NOT_FOUND: no such image, tag, architecture or program; ERR_INVALID: not a cluster image that we know. */
+/* Fills what `resolved` covers in image from its config: a few KB, nothing is unpacked. With a pin (a digest,
+ * or NULL) that image is described even if the reference means another one by now; *moved (may be NULL) then
+ * says which. ERR_NOT_FOUND: no such image, tag, architecture or program; ERR_INVALID: not a cluster image
+ * that we know. */
 int oci_resolve(struct arena *a, const struct oci_options *o, const char *pin, struct want_image *image,
                 const char **moved, struct error **err);
 
@@ -35,19 +37,19 @@ int oci_describe_file(struct arena *a, const char *dir, const char *digest, stru
 
 /* The layers of one image, for unpacking. */
 struct oci_layers {
-    struct arena *arena; /* own */
+    struct arena *arena;  /* own */
     const char **digests; /* "sha256:…", lowest first */
     size_t n;
-    const char **files;   /* docker-archive: their names in it; else NULL */
+    const char **files;            /* docker-archive: their names in it; else NULL */
     const char *manifest, *config; /* their JSON; a docker-archive has no manifest */
     struct oci_place *place;
 };
-/* The image of this reference that has this digest. For registries it is first copied into the directory `scratch`,
- * which the caller makes and removes. */
+/* The image of this reference that has this digest. For registries it is first copied into the directory
+ * `scratch`, which the caller makes and removes. */
 int oci_open(const struct oci_options *o, const char *reference, const char *digest, const char *scratch,
              struct oci_layers **ret, struct error **err);
-int oci_unpack(const struct oci_layers *l, struct unpack *u, void (*progress)(void *ctx, const char *line), void *ctx,
-               struct error **err);
+int oci_unpack(const struct oci_layers *l, struct unpack *u, void (*progress)(void *ctx, const char *line),
+               void *ctx, struct error **err);
 void oci_layers_free(struct oci_layers *l);
 void oci_layers_freep(struct oci_layers **l);
 

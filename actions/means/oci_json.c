@@ -3,7 +3,8 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-#define REF_NAME "org.opencontainers.image.ref.name" /* OCI image specification, "Pre-Defined Annotation Keys" */
+#define REF_NAME                                                                                             \
+    "org.opencontainers.image.ref.name" /* OCI image specification, "Pre-Defined Annotation Keys" */
 
 const char *oci_arch(const char *arch)
 {
@@ -36,14 +37,16 @@ static void list_architectures(const struct value *entries, struct text *out)
 {
     for (size_t i = 0; i < entries->n; i++) {
         const char *arch = field(value_get(entries->items[i], "platform"), "architecture");
-        if (arch && !str_eq(arch, "unknown")) { /* attestations stand there as images of an unknown platform */
+        if (arch &&
+            !str_eq(arch, "unknown")) { /* attestations stand there as images of an unknown platform */
             text_add(out, out->len ? ", " : "");
             text_add_safe(out, arch, 20);
         }
     }
 }
 
-int oci_choose(const struct value *index, const char *arch, const char *name, const char **ret, struct error **err)
+int oci_choose(const struct value *index, const char *arch, const char *name, const char **ret,
+               struct error **err)
 {
     const struct value *entries = value_get(index, "manifests");
     _cleanup_(text_free) struct text have = {.max = 4096};
@@ -63,8 +66,8 @@ int oci_choose(const struct value *index, const char *arch, const char *name, co
                      have.len ? text_str(&have) : "nothing that it names");
 }
 
-int oci_choose_tag(const struct value *index, const char *tag, const char *arch, const char *name, const char **ret,
-                   struct error **err)
+int oci_choose_tag(const struct value *index, const char *tag, const char *arch, const char *name,
+                   const char **ret, struct error **err)
 {
     const struct value *entries = value_get(index, "manifests"), *found = NULL;
     _cleanup_(text_free) struct text tags = {.max = 4096};
@@ -85,8 +88,9 @@ int oci_choose_tag(const struct value *index, const char *tag, const char *arch,
             found = e;
     }
     if (n == 0)
-        return error_set(err, ERR_NOT_FOUND, "image %s: %s%s%s", name, tag ? "no such tag" : "the layout is empty",
-                         tags.len ? "; there are: " : "", text_str(&tags));
+        return error_set(err, ERR_NOT_FOUND, "image %s: %s%s%s", name,
+                         tag ? "no such tag" : "the layout is empty", tags.len ? "; there are: " : "",
+                         text_str(&tags));
     if (n > 1 && n_platform != 1) {
         error_set(err, ERR_INVALID, "image %s: the layout holds several images", name);
         return error_hint(err, "name one of its tags: %s", tags.len ? text_str(&tags) : "it has none");
@@ -116,7 +120,8 @@ static void read_env(struct arena *a, const struct value *list, struct want_imag
         const char *s = value_text(list->items[i], ""), *eq = strchr(s, '=');
         if (!eq || eq == s || str_starts(s, "PATH="))
             continue; /* facts 1.2 and 1.4: without '=' it is dropped, PATH is the container's */
-        env[image->n_env++] = (struct want_env){arena_strndup(a, s, (size_t)(eq - s)), arena_strdup(a, eq + 1)};
+        env[image->n_env++] =
+            (struct want_env){arena_strndup(a, s, (size_t)(eq - s)), arena_strdup(a, eq + 1)};
     }
 }
 
@@ -146,9 +151,10 @@ static int read_type(struct want_image *image, struct error **err)
         bool sealos = want_env_get(image->labels, image->n_labels, "sealos.io.version") ||
                       want_env_get(image->labels, image->n_labels, "apps.sealos.io/version");
         if (!sealos || (!str_eq(version, "v1beta1") && !str_eq(version, "v1beta2")))
-            return error_set(err, ERR_INVALID,
-                             "image %s: label sealos.io.version must be v1beta1 or v1beta2 for a rootfs, it is %.40s",
-                             image->reference, sealos ? version : "not there");
+            return error_set(
+                err, ERR_INVALID,
+                "image %s: label sealos.io.version must be v1beta1 or v1beta2 for a rootfs, it is %.40s",
+                image->reference, sealos ? version : "not there");
     } else {
         error_set(err, ERR_INVALID, "image %s: unknown type %.40s", image->reference, type);
         return error_hint(err, "label sealos.io.type is rootfs, application or patch");

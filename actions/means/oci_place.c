@@ -34,8 +34,9 @@ long oci_stream_read(void *stream, void *buffer, size_t size, struct error **err
     if (s->a) {
         la_ssize_t n = archive_read_data(s->a, buffer, size);
         const char *why = n < 0 ? archive_error_string(s->a) : NULL;
-        return n < 0 ? error_set(err, ERR_DIGEST, "%s is cut or corrupt: %s", s->name, why ? why : "unreadable")
-                     : (long)n;
+        return n < 0
+                   ? error_set(err, ERR_DIGEST, "%s is cut or corrupt: %s", s->name, why ? why : "unreadable")
+                   : (long)n;
     }
     ssize_t n;
     do
@@ -124,8 +125,8 @@ int oci_stream_open(const struct oci_place *p, const char *name, struct oci_stre
     } else {
         s->fd = open(s->name, O_RDONLY | O_CLOEXEC);
         if (s->fd < 0)
-            return error_set(err, errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND : ERR_IO, "%s: %s", s->name,
-                             strerror(errno));
+            return error_set(err, errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND : ERR_IO, "%s: %s",
+                             s->name, strerror(errno));
     }
     *ret = TAKE(s);
     return 0;

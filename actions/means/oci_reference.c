@@ -11,7 +11,8 @@ static int split_path(struct arena *a, const char *rest, const char *base, struc
     const char *whole = *rest == '/' || !base ? rest : arena_printf(a, "%s/%s", base, rest);
     if (!*rest || n == 0)
         return error_set(err, ERR_INVALID, "an image reference without a path");
-    if (rest[n] && stat(whole, &st) != 0) { /* a path may hold a colon; else what follows the first is the tag */
+    if (rest[n] &&
+        stat(whole, &st) != 0) { /* a path may hold a colon; else what follows the first is the tag */
         ret->name = rest[n + 1] ? arena_strdup(a, rest + n + 1) : NULL;
         ret->path = arena_strndup(a, whole, strlen(whole) - strlen(rest + n));
     } else {
@@ -36,7 +37,8 @@ int oci_reference_parse(struct arena *a, const char *text, const char *base, str
                       {"oci-archive:", OCI_ARCHIVE},
                       {"docker-archive:", DOCKER_ARCHIVE},
                       {"oci:", OCI_LAYOUT}};
-    static const char *const others[] = {"containers-storage:", "docker-daemon:", "dir:", "ostree:", "sif:", "tarball:"};
+    static const char *const others[] = {
+        "containers-storage:", "docker-daemon:", "dir:", "ostree:", "sif:", "tarball:"};
     *ret = (struct oci_reference){0};
     for (size_t i = 0; i < ARRAY_LEN(others); i++)
         if (str_starts(text, others[i])) {

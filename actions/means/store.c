@@ -100,7 +100,8 @@ static int lock(const struct store *s, const char *file, int *ret, struct error 
     _cleanup_(close_fdp) int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return file_error(err, errno, "open %s", file);
-    while (flock(fd, LOCK_EX | LOCK_NB)) { /* another run pulls the same: what it makes will be there for us */
+    while (
+        flock(fd, LOCK_EX | LOCK_NB)) { /* another run pulls the same: what it makes will be there for us */
         if (errno != EWOULDBLOCK && errno != EINTR)
             return error_errno(err, errno, "lock %s", file);
         if (s->options.cancel && atomic_load(s->options.cancel))
@@ -112,8 +113,8 @@ static int lock(const struct store *s, const char *file, int *ret, struct error 
     return 0;
 }
 
-int store_begin(struct store *s, const char *kind, const char *name, struct store_work **ret, const char **ret_dir,
-                struct error **err)
+int store_begin(struct store *s, const char *kind, const char *name, struct store_work **ret,
+                const char **ret_dir, struct error **err)
 {
     _cleanup_(store_endp) struct store_work *w = mem_alloc(sizeof *w);
     w->store = s;
@@ -160,7 +161,8 @@ void store_endp(struct store_work **w)
     *w = NULL;
 }
 
-int store_resolve(struct store *s, struct arena *a, struct want_image *image, const char **moved, struct error **err)
+int store_resolve(struct store *s, struct arena *a, struct want_image *image, const char **moved,
+                  struct error **err)
 {
     const char *pin = image->recorded_digest, *elsewhere = NULL;
     struct error *why = NULL;
@@ -227,7 +229,8 @@ int store_pull(struct store *s, const struct want_image *image, void (*progress)
         return -1;
     if (unpack_into(s, dir, layers, progress, ctx, err))
         return error_wrap(err, "image %s", image->reference);
-    return tree_remove(scratch, err) || store_commit(w, err) ? error_wrap(err, "image %s", image->reference) : 0;
+    return tree_remove(scratch, err) || store_commit(w, err) ? error_wrap(err, "image %s", image->reference)
+                                                             : 0;
 }
 
 int store_listing(const struct store *s, const char *digest, struct listing **ret, struct error **err)

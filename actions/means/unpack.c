@@ -61,8 +61,8 @@ static int hash_zeros(struct digest *d, uint64_t n)
 }
 
 /* The content of a file, sparse ones too. Returns 0 with the size; the digest goes into d. */
-static int copy_data(struct archive *a, struct reader *r, int fd, const char *path, struct digest *d, uint64_t *size,
-                     struct error **err)
+static int copy_data(struct archive *a, struct reader *r, int fd, const char *path, struct digest *d,
+                     uint64_t *size, struct error **err)
 {
     uint64_t at = 0;
     for (;;) {
@@ -97,7 +97,8 @@ static int copy_data(struct archive *a, struct reader *r, int fd, const char *pa
     return 0;
 }
 
-static int add_file(struct reader *r, struct archive *a, struct archive_entry *ae, const char *path, struct error **err)
+static int add_file(struct reader *r, struct archive *a, struct archive_entry *ae, const char *path,
+                    struct error **err)
 {
     int dir;
     const char *name;
@@ -131,7 +132,8 @@ static int add_hard_link(struct reader *r, const char *raw, const char *path, st
         return error_set(err, ERR_INVALID, "the hard link %s goes to a name that %s", path, why);
     struct entry *to = unpack_find(r->u, target);
     if (!to || to->kind != ENTRY_FILE)
-        return error_set(err, ERR_INVALID, "the hard link %s goes to %s, which is no file of the image", path, target);
+        return error_set(err, ERR_INVALID, "the hard link %s goes to %s, which is no file of the image", path,
+                         target);
     if (str_eq(target, path))
         return 0;
     struct entry copy = *to;
@@ -229,7 +231,9 @@ static int add_entry(struct reader *r, struct archive *a, struct archive_entry *
         return error_set(err, ERR_INVALID, "the name %s %s", text_str(&safe), why);
     }
     if (!*path)
-        return archive_entry_filetype(ae) == AE_IFDIR ? 0 : error_set(err, ERR_INVALID, "the root is no directory");
+        return archive_entry_filetype(ae) == AE_IFDIR
+                   ? 0
+                   : error_set(err, ERR_INVALID, "the root is no directory");
     char *name = strrchr(path, '/');
     name = name ? name + 1 : path;
     if (str_starts(name, ".wh."))
@@ -242,10 +246,12 @@ static int add_entry(struct reader *r, struct archive *a, struct archive_entry *
     case AE_IFDIR:
         return add_directory(r, ae, path, err);
     case AE_IFLNK:
-        return add_symlink(r, archive_entry_symlink(ae) ? archive_entry_symlink(ae) : archive_entry_symlink_utf8(ae),
-                           path, err);
+        return add_symlink(
+            r, archive_entry_symlink(ae) ? archive_entry_symlink(ae) : archive_entry_symlink_utf8(ae), path,
+            err);
     default:
-        return error_set(err, ERR_INVALID, "%s is a device, a FIFO or a socket, which images may not bring", path);
+        return error_set(err, ERR_INVALID, "%s is a device, a FIFO or a socket, which images may not bring",
+                         path);
     }
 }
 

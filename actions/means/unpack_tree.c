@@ -188,7 +188,8 @@ int unpack_whiteout(struct unpack *u, const char *path, bool opaque, struct erro
     _cleanup_(mem_freep) struct entry **doomed = mem_alloc((u->n + 1) * sizeof *doomed);
     for (size_t i = 0; i < u->n; i++) {
         struct entry *e = &u->entries[i];
-        if (!e->gone && e->layer < u->layer && (below(e->path, path, n) || (!opaque && strcmp(e->path, path) == 0)))
+        if (!e->gone && e->layer < u->layer &&
+            (below(e->path, path, n) || (!opaque && strcmp(e->path, path) == 0)))
             doomed[count++] = e;
     }
     qsort(doomed, count, sizeof *doomed, deepest_first); /* so a directory comes after what is in it */

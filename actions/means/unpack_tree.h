@@ -32,11 +32,13 @@ struct unpack {
 };
 
 struct entry *unpack_find(const struct unpack *u, const char *path); /* NULL: not there (any more) */
-/* The entry of path, new or reused, belonging to the current layer; NULL and an error when there are too many. */
+/* The entry of path, new or reused, belonging to the current layer; NULL and an error when there are too
+ * many. */
 struct entry *unpack_enter(struct unpack *u, const char *path, struct error **err);
-/* The directory that path stands in, made where missing, and its last part. Never passes a symlink. The descriptor
- * belongs to u and is good until the next call. */
-int unpack_parent(struct unpack *u, const char *path, int *ret_dir, const char **ret_name, struct error **err);
+/* The directory that path stands in, made where missing, and its last part. Never passes a symlink. The
+ * descriptor belongs to u and is good until the next call. */
+int unpack_parent(struct unpack *u, const char *path, int *ret_dir, const char **ret_name,
+                  struct error **err);
 /* Makes way for something new at path: whatever stands there, and below, goes. */
 int unpack_clear(struct unpack *u, const char *path, struct error **err);
 /* A whiteout: what lower layers have at path (unless it is `opaque`: only below it) goes. */
