@@ -113,6 +113,18 @@ void arena_freep(struct arena **a)
     arena_free(*a);
 }
 
+void arena_wipe(struct arena *a)
+{
+    for (struct block *b = a ? a->head : NULL; b; b = b->next)
+        explicit_bzero(b->data, b->used);
+    arena_free(a);
+}
+
+void arena_wipep(struct arena **a)
+{
+    arena_wipe(*a);
+}
+
 void *arena_alloc(struct arena *a, size_t size)
 {
     const size_t align = _Alignof(max_align_t);

@@ -38,6 +38,8 @@ struct arena;
 struct arena *arena_new(void);
 void arena_free(struct arena *a); /* NULL is fine */
 void arena_freep(struct arena **a);
+void arena_wipe(struct arena *a); /* as arena_free, zeroing first: for trees with secrets in them */
+void arena_wipep(struct arena **a);
 void *arena_alloc(struct arena *a, size_t size); /* zeroed, aligned for any type */
 char *arena_strdup(struct arena *a, const char *s); /* NULL gives NULL */
 char *arena_strndup(struct arena *a, const char *s, size_t n);
