@@ -2,6 +2,7 @@
 
 #include "actions/means/lvscare_pod.h"
 
+#include "actions/means/lvscare_pod.h"
 #include "model/value.h"
 
 #include <arpa/inet.h>
@@ -134,19 +135,25 @@ int probe_observe(struct world *world, int node, unsigned sections, struct probe
     return 0;
 }
 
+/* The pod comes as the file's text; what counts is what it means. (Virtual nodes say that at once.) */
+static void canonical_pod(struct have *h, int node)
+{
+    const struct fact *pod = have_fact(h, node, FACT_LVSCARE_POD);
+    if (pod->state != TRI_TRUE || str_starts(pod->value, "vs="))
+        return;
+    _cleanup_(text_free) struct text meaning = {0};
+    lvscare_pod_say(pod->value, strlen(pod->value), &meaning);
+    have_true(h, node, FACT_LVSCARE_POD, text_str(&meaning));
+}
+
 int probe_take(const struct want *w, struct have *h, const struct probe_answer *a,
                struct answer_view **ret_view, struct error **err)
 {
     if (answer_parse(w, h, a->node, a->sections, a->nonce, text_str(&a->raw), a->raw.len, a->sent_s,
                      a->received_s, ret_view, err) < 0)
         return -1;
-    const struct fact *pod = have_fact(h, a->node, FACT_LVSCARE_POD);
-    if ((a->sections & SECTION_VIP) && pod->state == TRI_TRUE && !str_starts(pod->value, "vs=")) {
-        /* the manifest itself: floor 1 does not read YAML */
-        _cleanup_(text_free) struct text meaning = {0};
-        lvscare_pod_say(pod->value, strlen(pod->value), &meaning);
-        have_true(h, a->node, FACT_LVSCARE_POD, text_str(&meaning));
-    }
+    if (a->sections & SECTION_VIP)
+        canonical_pod(h, a->node);
     return 0;
 }
 

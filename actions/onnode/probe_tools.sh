@@ -64,7 +64,7 @@ probe_bounded() {
     probe_guard=$!
     wait "$probe_pid" 2>/dev/null
     probe_status=$?
-    kill "$probe_guard" 2>/dev/null
+    kill -9 "$probe_guard" 2>/dev/null # not TERM: a shell that has just forked may still hold our traps, and clean up
     return "$probe_status"
 }
 

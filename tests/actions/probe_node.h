@@ -36,7 +36,7 @@ struct machine {
     struct have *have;
 };
 
-static void machine_make_parents(const char *path)
+static inline void machine_make_parents(const char *path)
 {
     _cleanup_(mem_freep) char *copy = mem_strdup(path);
     for (char *p = strchr(copy + 1, '/'); p; p = strchr(p + 1, '/')) {
@@ -46,7 +46,7 @@ static void machine_make_parents(const char *path)
     }
 }
 
-static void machine_write(const char *path, const char *text, mode_t mode)
+static inline void machine_write(const char *path, const char *text, mode_t mode)
 {
     machine_make_parents(path);
     FILE *f = fopen(path, "we");
@@ -55,21 +55,21 @@ static void machine_write(const char *path, const char *text, mode_t mode)
     assert_int_equal(chmod(path, mode), 0);
 }
 
-static void machine_put(struct machine *m, const char *path, const char *text)
+static inline void machine_put(struct machine *m, const char *path, const char *text)
 {
     _cleanup_(mem_freep) char *full = mem_printf("%s%s", m->root, path);
     machine_write(full, text, 0644);
 }
 
 /* A program on the machine's PATH, before the system's own. */
-static void machine_tool(struct machine *m, const char *name, const char *body)
+static inline void machine_tool(struct machine *m, const char *name, const char *body)
 {
     _cleanup_(mem_freep) char *full = mem_printf("%s/tools/%s", m->root, name);
     _cleanup_(mem_freep) char *text = mem_printf("#!/bin/sh\n%s", body);
     machine_write(full, text, 0755);
 }
 
-static struct want *machine_want(void)
+static inline struct want *machine_want(void)
 {
     struct want *w = mem_alloc(sizeof *w);
     w->arena = arena_new();
@@ -83,7 +83,7 @@ static struct want *machine_want(void)
     return w;
 }
 
-static void machine_new(struct machine *m, enum shell shell)
+static inline void machine_new(struct machine *m, enum shell shell)
 {
     *m = (struct machine){.shell = shell, .want = machine_want(), .have = have_new(2, 0, 0)};
     snprintf(m->root, sizeof m->root, "/tmp/probe-test.XXXXXX");
@@ -108,7 +108,7 @@ static void machine_new(struct machine *m, enum shell shell)
 /* A directory with busybox' tools and nothing else, for all tests of the program. */
 static char busybox_dir[64];
 
-static int machines_setup(void **state)
+static inline int machines_setup(void **state)
 {
     (void)state;
     snprintf(busybox_dir, sizeof busybox_dir, "/tmp/probe-busybox.XXXXXX");
@@ -117,27 +117,27 @@ static int machines_setup(void **state)
     return system(install);
 }
 
-static int machine_unlink(const char *path, const struct stat *s, int type, struct FTW *at)
+static inline int machine_unlink(const char *path, const struct stat *s, int type, struct FTW *at)
 {
     (void)s, (void)type, (void)at;
     return remove(path);
 }
 
-static void machine_free(struct machine *m)
+static inline void machine_free(struct machine *m)
 {
     assert_int_equal(nftw(m->root, machine_unlink, 16, FTW_DEPTH | FTW_PHYS), 0);
     have_free(m->have);
     want_free(m->want);
 }
 
-static int machines_teardown(void **state)
+static inline int machines_teardown(void **state)
 {
     (void)state;
     return nftw(busybox_dir, machine_unlink, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 /* Takes a tool away: PATH becomes the machine's own, with links to all of busybox' but this one. */
-static void machine_without(struct machine *m, const char *name)
+static inline void machine_without(struct machine *m, const char *name)
 {
     DIR *d = opendir(busybox_dir);
     assert_non_null(d);
@@ -150,7 +150,7 @@ static void machine_without(struct machine *m, const char *name)
     m->bare = true;
 }
 
-static void machine_exec(struct machine *m)
+static inline void machine_exec(struct machine *m)
 {
     _cleanup_(mem_freep) char *path =
         m->bare ? mem_printf("PATH=%s/tools", m->root)
@@ -175,7 +175,7 @@ static void machine_exec(struct machine *m)
 
 /* Feeds the program to the shell's stdin; what it prints goes to out. Output is small against a pipe's buffer
  * only after the program was read, so one writes first and reads then. */
-static int machine_run(struct machine *m, const char *program, size_t len, struct text *out)
+static inline int machine_run(struct machine *m, const char *program, size_t len, struct text *out)
 {
     int in[2], back[2], status;
     assert_int_equal(pipe(in), 0);
@@ -206,8 +206,8 @@ static int machine_run(struct machine *m, const char *program, size_t len, struc
 }
 
 /* The program as it is sent, but looking at the machine's tree. */
-static void machine_program(struct machine *m, int node, unsigned sections, const char *nonce,
-                            struct text *program)
+static inline void machine_program(struct machine *m, int node, unsigned sections, const char *nonce,
+                                   struct text *program)
 {
     static const char first[] = "ROOT=''\n";
     _cleanup_(text_free) struct text sent = {0};
@@ -221,8 +221,8 @@ struct machine_world {
     struct machine *machine;
 };
 
-static int machine_observe(struct world *w, int node, unsigned sections, const char *nonce, struct text *ret,
-                           struct error **err)
+static inline int machine_observe(struct world *w, int node, unsigned sections, const char *nonce,
+                                  struct text *ret, struct error **err)
 {
     struct machine *m = ((struct machine_world *)w)->machine;
     _cleanup_(text_free) struct text program = {0};
@@ -232,7 +232,7 @@ static int machine_observe(struct world *w, int node, unsigned sections, const c
     return 0;
 }
 
-static void machine_look(struct machine *m, int node, unsigned sections)
+static inline void machine_look(struct machine *m, int node, unsigned sections)
 {
     static const struct world_ops ops = {.observe = machine_observe};
     struct machine_world w = {.world = {&ops}, .machine = m};
@@ -246,7 +246,7 @@ static void machine_look(struct machine *m, int node, unsigned sections)
 }
 
 /* Runs a line with the node's functions at hand. */
-static void machine_shell(struct machine *m, const char *line)
+static inline void machine_shell(struct machine *m, const char *line)
 {
     extern const char onnode_stat[];
     _cleanup_(text_free) struct text program = {0}, out = {0};
@@ -254,7 +254,8 @@ static void machine_shell(struct machine *m, const char *line)
     assert_int_equal(machine_run(m, text_str(&program), program.len, &out), 0);
 }
 
-static void machine_expect(struct machine *m, int node, enum fact_id f, enum tri state, const char *value)
+static inline void machine_expect(struct machine *m, int node, enum fact_id f, enum tri state,
+                                  const char *value)
 {
     const struct fact *x = have_fact(m->have, node, f);
     if (x->state != state || (state == TRI_TRUE && !str_eq(x->value, value)))
@@ -265,18 +266,18 @@ static void machine_expect(struct machine *m, int node, enum fact_id f, enum tri
                  x->value ? x->value : "", state == TRI_TRUE ? "true" : "false", value ? value : "");
 }
 
-static void machine_true(struct machine *m, int node, enum fact_id f, const char *value)
+static inline void machine_true(struct machine *m, int node, enum fact_id f, const char *value)
 {
     machine_expect(m, node, f, TRI_TRUE, value);
 }
 
-static void machine_false(struct machine *m, int node, enum fact_id f)
+static inline void machine_false(struct machine *m, int node, enum fact_id f)
 {
     machine_expect(m, node, f, TRI_FALSE, NULL);
 }
 
 /* Names in a directory of the machine, but for those that begin with a dot. */
-static void machine_list(struct machine *m, const char *path, struct text *out)
+static inline void machine_list(struct machine *m, const char *path, struct text *out)
 {
     _cleanup_(mem_freep) char *full = mem_printf("%s%s", m->root, path);
     DIR *d = opendir(full);
@@ -287,7 +288,7 @@ static void machine_list(struct machine *m, const char *path, struct text *out)
     closedir(d);
 }
 
-static void machine_cut_program(struct machine *m)
+static inline void machine_cut_program(struct machine *m)
 {
     _cleanup_(text_free) struct text program = {0};
     m->quiet = true;
@@ -302,5 +303,19 @@ static void machine_cut_program(struct machine *m)
         assert_int_equal(access(ran, F_OK), -1);
     }
 }
+
+/* Each test_NAME of the list under each shell. */
+#define MACHINE_RUN(name)                                                                                    \
+    static void run_##name(void **state)                                                                     \
+    {                                                                                                        \
+        for (int shell = 0; shell < N_SHELLS; shell++) {                                                     \
+            struct machine m;                                                                                \
+            machine_new(&m, (enum shell)shell);                                                              \
+            test_##name(&m);                                                                                 \
+            machine_free(&m);                                                                                \
+        }                                                                                                    \
+        (void)state;                                                                                         \
+    }
+#define MACHINE_ROW(name) cmocka_unit_test(run_##name),
 
 #endif
