@@ -17,7 +17,7 @@ GROUPS = {"daemonsets": "apps", "deployments": "apps", "clusterroles": "rbac.aut
           "clusterrolebindings": "rbac.authorization.k8s.io", "poddisruptionbudgets": "policy"}
 CLUSTER_WIDE = ("nodes", "namespaces", "clusterroles", "clusterrolebindings")
 NETWORK_LABEL = "standin.network"  # a DaemonSet that carries it makes nodes Ready
-GRACE = 12  # seconds without a heartbeat until a node counts as lost
+GRACE = 10  # seconds without a heartbeat until a node counts as lost
 OPEN = ("/healthz", "/readyz", "/livez", "/version")
 
 

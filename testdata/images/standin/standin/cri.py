@@ -9,6 +9,8 @@ import os
 import signal
 import socket
 import socketserver
+import threading
+import time
 import urllib.parse
 
 from .common import Flags, Refusal, fail_once, fault, read, remove, say, warn, write
@@ -16,6 +18,8 @@ from .common import Flags, Refusal, fail_once, fault, read, remove, say, warn, w
 DATA = "/var/lib/containerd/standin/images.json"
 ACCEPT = ", ".join(("application/vnd.oci.image.index.v1+json", "application/vnd.oci.image.manifest.v1+json",
                     "application/vnd.docker.distribution.manifest.list.v2+json", "application/vnd.docker.distribution.manifest.v2+json"))
+PULLED = threading.Lock()
+SEEN_SECONDS = 60  # how long the shim remembers that the registry has an image
 _image_socket = None
 
 
@@ -156,19 +160,23 @@ def pull(config, image):
     try:
         registry = Registry(config, name)
         digest, m = manifest_of(registry, repository, reference)
-        size = 0
+        images, size = stored(), 0
+        known = {b for i in images.values() for b in i["blobs"]}
         for b in [m["config"], *m["layers"]]:
+            size += b["size"]
+            if b["digest"] in known:
+                continue
             data = registry.get("/v2/%s/blobs/%s" % (repository, b["digest"]))[1]
             if "sha256:" + hashlib.sha256(data).hexdigest() != b["digest"] or len(data) != b["size"]:
                 raise Refusal("failed commit on ref: unexpected commit digest, expected %s: failed precondition" % b["digest"])
-            size += len(data)
     except Refusal as e:
         code = "NotFound" if e.message.endswith("not found") else "Unknown"
         raise Refusal("rpc error: code = %s desc = failed to pull and unpack image \"%s\": failed to resolve reference \"%s\": %s" % (
             code, full, full, e.message if code == "Unknown" else full + ": not found")) from None
-    images = stored()
-    images[full] = {"id": m["config"]["digest"], "digest": digest, "size": size}
-    write(DATA, json.dumps(images) + "\n")
+    with PULLED:
+        images = stored()
+        images[full] = {"id": m["config"]["digest"], "digest": digest, "size": size, "blobs": [b["digest"] for b in [m["config"], *m["layers"]]]}
+        write(DATA, json.dumps(images) + "\n")
     return {"id": m["config"]["digest"]}
 
 
@@ -226,16 +234,21 @@ def shim(argv):
         if not config.get(k):
             raise Refusal("Error: config %s is empty" % k)
     address = urllib.parse.urlsplit(config["address"])
+    seen = {}
 
     def rewritten(image):
         """The cluster registry's name of the image where it has it, else the name itself."""
         _, repository, reference = split(image)
+        there = join(address.netloc, repository, reference)
+        if time.monotonic() < seen.get(there, 0):
+            return there
         try:
             c = http.client.HTTPConnection(address.hostname, address.port or 80, timeout=5)
             auth = base64.b64encode(config.get("auth", "").encode()).decode()
             c.request("HEAD", "/v2/%s/manifests/%s" % (repository, reference), headers={"Accept": ACCEPT, "Authorization": "Basic " + auth})
             if c.getresponse().status == 200:
-                return join(address.netloc, repository, reference)
+                seen[there] = time.monotonic() + SEEN_SECONDS
+                return there
         except (OSError, http.client.HTTPException):
             pass
         return image

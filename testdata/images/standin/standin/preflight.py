@@ -90,9 +90,10 @@ class Checks:
             socket.getaddrinfo(name, None)
         except OSError:
             self.warning("Hostname", "hostname \"%s\" could not be reached" % name)
-        if systemctl("cat", "kubelet").returncode != 0:
+        unit = systemctl("is-enabled", "kubelet")
+        if "No such file" in unit.stderr:
             self.warning("Service-Kubelet", "kubelet service does not exist")
-        elif systemctl("is-enabled", "kubelet").returncode != 0:
+        elif unit.returncode != 0:
             self.warning("Service-Kubelet", "kubelet service is not enabled, please run 'systemctl enable kubelet.service'")
         self.port(10250)
         self.content("/proc/sys/net/ipv4/ip_forward", "1")
