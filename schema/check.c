@@ -16,15 +16,16 @@ static int check_template(struct source *s, struct error_list *errors)
     size_t to = close ? (size_t)(close + 2 - s->text) : from + 2;
     struct error **err = error_list_add(errors);
     source_error(s, err, ERR_SYNTAX, from, to, "this is Go-template syntax: the Clusterfile is a template");
-    return error_hint(err, "a templated Clusterfile needs values (--values FILE, --set KEY=VALUE), and this version "
-                           "does not render Clusterfiles: write the values in their places");
+    return error_hint(
+        err, "a templated Clusterfile needs values (--values FILE, --set KEY=VALUE), and this version "
+             "does not render Clusterfiles: write the values in their places");
 }
 
 /* ---- kinds */
 
 static const char *const kubeadm_kinds[KUBEADM_KINDS] = {
-    [KUBEADM_INIT] = "InitConfiguration",     [KUBEADM_CLUSTER] = "ClusterConfiguration",
-    [KUBEADM_JOIN] = "JoinConfiguration",     [KUBEADM_PROXY] = "KubeProxyConfiguration",
+    [KUBEADM_INIT] = "InitConfiguration",       [KUBEADM_CLUSTER] = "ClusterConfiguration",
+    [KUBEADM_JOIN] = "JoinConfiguration",       [KUBEADM_PROXY] = "KubeProxyConfiguration",
     [KUBEADM_KUBELET] = "KubeletConfiguration",
 };
 
@@ -79,8 +80,8 @@ static void take_config(struct checking *k, const struct value *root)
         k->file->configs[i] = root;
         return;
     }
-    const struct value **slot = arena_push(k->arena, &k->file->configs, &k->file->n_configs, &k->file->cap_configs,
-                                           sizeof *k->file->configs);
+    const struct value **slot = arena_push(k->arena, &k->file->configs, &k->file->n_configs,
+                                           &k->file->cap_configs, sizeof *k->file->configs);
     *slot = root;
 }
 
@@ -88,15 +89,17 @@ static void take_config(struct checking *k, const struct value *root)
 static void check_merge_data(struct checking *k, const struct value *root)
 {
     const struct value *spec = value_get(root, "spec"), *data = value_get(spec, "data");
-    if (!str_eq(value_text(value_get(spec, "strategy"), NULL), "merge") || !data || data->kind != VALUE_SCALAR)
+    if (!str_eq(value_text(value_get(spec, "strategy"), NULL), "merge") || !data ||
+        data->kind != VALUE_SCALAR)
         return;
     struct value *v = NULL;
     struct error *why = NULL;
     if (tree_parse_one(k->arena, "spec.data", data->text, strlen(data->text), &v, &why) < 0)
-        source_error_value(k->c.source, error_list_add(k->c.errors), data, "spec.data is to be merged, but: %s (its line %d)",
-                           why->message, why->place.line);
+        source_error_value(k->c.source, error_list_add(k->c.errors), data,
+                           "spec.data is to be merged, but: %s (its line %d)", why->message, why->place.line);
     else if (v->kind != VALUE_MAP)
-        source_error_value(k->c.source, error_list_add(k->c.errors), data, "spec.data is to be merged, but is not a map");
+        source_error_value(k->c.source, error_list_add(k->c.errors), data,
+                           "spec.data is to be merged, but is not a map");
     error_free(why);
 }
 
@@ -104,8 +107,8 @@ static void take_kubeadm(struct checking *k, int kind, const struct value *root)
 {
     if (k->file->kubeadm[kind]) {
         struct error **err = error_list_add(k->c.warnings);
-        source_error_value(k->c.source, err, value_get(root, "kind"), "a second %s is left out: the first one counts",
-                           kubeadm_kinds[kind]);
+        source_error_value(k->c.source, err, value_get(root, "kind"),
+                           "a second %s is left out: the first one counts", kubeadm_kinds[kind]);
         error_hint(err, "that one begins at line %d", k->file->kubeadm[kind]->line);
         return;
     }
@@ -166,7 +169,8 @@ static void check_document(struct checking *k, const struct document *d)
         const char *const wanted[] = {"kind", NULL};
         for (size_t i = 0; i < root->n; i++)
             if (str_nearest(root->keys[i], wanted))
-                error_hint(err, "did you mean `kind` by `%.60s` at line %d?", root->keys[i], root->items[i]->line);
+                error_hint(err, "did you mean `kind` by `%.60s` at line %d?", root->keys[i],
+                           root->items[i]->line);
         return;
     }
     const struct schema *s = schema_of_kind(&k->schemas, kind->text);
@@ -180,16 +184,18 @@ static void check_document(struct checking *k, const struct document *d)
     take_document(k, d, kind->text);
 }
 
-int clusterfile_check(struct arena *arena, struct source *source, struct clusterfile *ret, struct error_list *errors,
-                      struct error_list *warnings)
+int clusterfile_check(struct arena *arena, struct source *source, struct clusterfile *ret,
+                      struct error_list *errors, struct error_list *warnings)
 {
-    struct checking k = {.arena = arena, .c = {.source = source, .errors = errors, .warnings = warnings}, .file = ret};
+    struct checking k = {
+        .arena = arena, .c = {.source = source, .errors = errors, .warnings = warnings}, .file = ret};
     struct documents docs = {0};
     *ret = (struct clusterfile){0};
     size_t before = errors->n;
     if (check_template(source, errors) < 0)
         return -1;
-    int r = tree_read(arena, source, &docs, errors); /* what stands before a syntax error is checked all the same */
+    int r = tree_read(arena, source, &docs,
+                      errors); /* what stands before a syntax error is checked all the same */
     schema_set_init(&k.schemas, arena);
     for (size_t i = 0; i < docs.n; i++)
         check_document(&k, &docs.docs[i]);

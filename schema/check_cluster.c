@@ -23,8 +23,9 @@ static int seen_cmp(const void *pa, const void *pb)
     int c = strcmp(a->text, b->text);
     if (c)
         return c;
-    return a->value->line != b->value->line ? (a->value->line < b->value->line ? -1 : 1)
-                                            : (a->value->column > b->value->column) - (a->value->column < b->value->column);
+    return a->value->line != b->value->line
+               ? (a->value->line < b->value->line ? -1 : 1)
+               : (a->value->column > b->value->column) - (a->value->column < b->value->column);
 }
 
 static void check_duplicates(struct census *n)
@@ -37,7 +38,8 @@ static void check_duplicates(struct census *n)
             continue;
         }
         struct error **err = error_list_add(n->c->errors);
-        source_error_value(n->c->source, err, n->seen[i].value, "the address %s stands twice", n->seen[i].text);
+        source_error_value(n->c->source, err, n->seen[i].value, "the address %s stands twice",
+                           n->seen[i].text);
         error_hint(err, "it is at line %d, column %d first; a machine is named once, with all its roles",
                    n->seen[first].value->line, n->seen[first].value->column);
     }

@@ -45,7 +45,9 @@ static const char *host_parse(const char *host, bool ipv6, struct address *ret)
     if (why)
         return why;
     ret->ipv6 = ipv6;
-    if (!inet_ntop(family, bytes, ret->text, sizeof ret->text))
+    if (!ipv6) /* inet_pton takes IPv4 in its one canonical spelling only */
+        memcpy(ret->text, host, strlen(host) + 1);
+    else if (!inet_ntop(family, bytes, ret->text, sizeof ret->text))
         return "is not an address";
     return NULL;
 }

@@ -15,7 +15,8 @@ struct address {
     bool ipv6;
 };
 
-/* "10.0.0.1", "10.0.0.1:22", "fd00::1", "[fd00::1]", "[fd00::1]:22". NULL, or what is wrong with it (static). */
+/* "10.0.0.1", "10.0.0.1:22", "fd00::1", "[fd00::1]", "[fd00::1]:22". NULL, or what is wrong with it (static).
+ */
 const char *address_parse(const char *text, struct address *ret);
 
 /* "30s", "5m", "1h30m", "250ms" (rounded up to a second), "90" (seconds); at most a year. */
@@ -32,8 +33,8 @@ enum format {
     FORMAT_DURATION,
     FORMAT_SIZE,
     FORMAT_SECRET,
-    FORMAT_ENV,       /* KEY=VALUE; without '=' it is dropped with a warning, which check.c gives */
-    FORMAT_NAME,      /* becomes part of paths on nodes */
+    FORMAT_ENV,  /* KEY=VALUE; without '=' it is dropped with a warning, which check.c gives */
+    FORMAT_NAME, /* becomes part of paths on nodes */
     FORMAT_IMAGE,
     FORMAT_INSIDE,    /* a path that stays inside its root */
     FORMAT_TIMESTAMP, /* RFC 3339 */

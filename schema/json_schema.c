@@ -6,8 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
-extern const char embedded_schema_clusterfile[], embedded_schema_policy[];
-extern const size_t embedded_schema_clusterfile_len, embedded_schema_policy_len;
+extern const char embedded_schema_clusterfile[], embedded_schema_policy[], embedded_schema_plan[];
+extern const size_t embedded_schema_clusterfile_len, embedded_schema_policy_len, embedded_schema_plan_len;
 
 #define POLICY_REF "policy.schema.json"
 #define POLICY_KIND "ReconcilePolicy"
@@ -28,7 +28,8 @@ static const struct value *parse(struct arena *a, const char *name, const char *
 void schema_set_init(struct schema_set *s, struct arena *a)
 {
     *s = (struct schema_set){.arena = a};
-    s->clusterfile = parse(a, "clusterfile.schema.json", embedded_schema_clusterfile, embedded_schema_clusterfile_len);
+    s->clusterfile =
+        parse(a, "clusterfile.schema.json", embedded_schema_clusterfile, embedded_schema_clusterfile_len);
     s->policy = parse(a, POLICY_REF, embedded_schema_policy, embedded_schema_policy_len);
 }
 
@@ -128,7 +129,8 @@ static void compile_keywords(struct schema_set *s, struct schema *c, const struc
     c->unknown_warns = flag(json, "x-unknown");
     c->ignore_case = flag(json, "x-ignore-case");
     c->secret = flag(json, "x-secret");
-    const struct value *items = value_get(json, "items"), *additional = value_get(json, "additionalProperties");
+    const struct value *items = value_get(json, "items"),
+                       *additional = value_get(json, "additionalProperties");
     if (items)
         c->items = compile(s, items);
     if (additional && additional->kind == VALUE_MAP)
@@ -153,10 +155,15 @@ static const struct schema *compile(struct schema_set *s, const struct value *js
 
 const char *const *schema_kinds(void)
 {
-    static const char *const kinds[] = {"Cluster",           "Config",
-                                        "InitConfiguration", "ClusterConfiguration",
-                                        "JoinConfiguration", "KubeProxyConfiguration",
-                                        "KubeletConfiguration", POLICY_KIND, NULL};
+    static const char *const kinds[] = {"Cluster",
+                                        "Config",
+                                        "InitConfiguration",
+                                        "ClusterConfiguration",
+                                        "JoinConfiguration",
+                                        "KubeProxyConfiguration",
+                                        "KubeletConfiguration",
+                                        POLICY_KIND,
+                                        NULL};
     return kinds;
 }
 
@@ -167,7 +174,18 @@ const struct schema *schema_of_kind(struct schema_set *s, const char *kind)
         k++;
     if (!*k)
         return NULL;
-    return compile(s, str_eq(kind, POLICY_KIND) ? s->policy : value_get(value_get(s->clusterfile, "$defs"), kind));
+    return compile(s, str_eq(kind, POLICY_KIND) ? s->policy
+                                                : value_get(value_get(s->clusterfile, "$defs"), kind));
+}
+
+const char *schema_plan_text(void)
+{
+    return embedded_schema_plan;
+}
+
+const struct schema *schema_of_plan(struct schema_set *s)
+{
+    return compile(s, parse(s->arena, "plan.schema.json", embedded_schema_plan, embedded_schema_plan_len));
 }
 
 void schema_bundle(struct text *out)

@@ -1,9 +1,9 @@
-/* Checks a value tree against a JSON Schema (draft 2020-12), reporting every complaint with its place. Understood:
- * type, properties, required, additionalProperties, enum, const, format (schema/format.h), items, minItems,
- * minLength, minimum, maximum, $ref, description. `pattern` is for editors; `format` says the same here.
- * Of our own: x-severity "warning" (complaints from here down are warnings), x-unknown "warning" (unknown keys
- * are), x-ignore-case (keys of this map and below, as Sealos reads kubeadm's documents), x-secret (the value never
- * enters a message). null stands for an absent value everywhere, as in Go. */
+/* Checks a value tree against a JSON Schema (draft 2020-12), reporting every complaint with its place.
+ * Understood: type, properties, required, additionalProperties, enum, const, format (schema/format.h), items,
+ * minItems, minLength, minimum, maximum, $ref, description. `pattern` is for editors; `format` says the same
+ * here. Of our own: x-severity "warning" (complaints from here down are warnings), x-unknown "warning"
+ * (unknown keys are), x-ignore-case (keys of this map and below, as Sealos reads kubeadm's documents),
+ * x-secret (the value never enters a message). null stands for an absent value everywhere, as in Go. */
 #ifndef SCHEMA_JSON_SCHEMA_H
 #define SCHEMA_JSON_SCHEMA_H
 
@@ -33,5 +33,8 @@ void schema_check(const struct schema *s, const struct value *v, const char *wha
 
 /* The text that `reconcile schema` prints: one self-contained JSON Schema. */
 void schema_bundle(struct text *out);
+/* The JSON Schema of `reconcile plan -o json`, as text and compiled. */
+const char *schema_plan_text(void);
+const struct schema *schema_of_plan(struct schema_set *s);
 
 #endif

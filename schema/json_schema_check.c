@@ -113,10 +113,12 @@ static void complain_type(const struct check *k, const struct schema *s, const s
             text_addf(&wanted, "%s%s", wanted.len ? " or " : "", type_words(bit));
     _cleanup_(mem_freep) char *name = name_of(p, k->what);
     struct error **err = slot(k, warns);
-    source_error_value(k->c->source, err, v, "%s must be %s, not %s", name, text_str(&wanted), type_words(is));
+    source_error_value(k->c->source, err, v, "%s must be %s, not %s", name, text_str(&wanted),
+                       type_words(is));
     if ((s->types & JSON_STRING) && (is & (JSON_BOOLEAN | JSON_INTEGER | JSON_NUMBER)))
         error_hint(err, "put the value in quotes");
-    else if (is == JSON_STRING && (s->types & (JSON_BOOLEAN | JSON_INTEGER)) && v->kind == VALUE_SCALAR && !v->plain)
+    else if (is == JSON_STRING && (s->types & (JSON_BOOLEAN | JSON_INTEGER)) && v->kind == VALUE_SCALAR &&
+             !v->plain)
         error_hint(err, "write the value without quotes");
     else if (s->types & JSON_ARRAY && !(is & JSON_OBJECT))
         error_hint(err, "put each value on a line of its own, after `- `");
@@ -125,8 +127,8 @@ static void complain_type(const struct check *k, const struct schema *s, const s
 
 /* ---- scalars */
 
-static void check_values(const struct check *k, const struct schema *s, const struct value *v, const struct path *p,
-                         bool warns)
+static void check_values(const struct check *k, const struct schema *s, const struct value *v,
+                         const struct path *p, bool warns)
 {
     struct text all = {0};
     for (const char *const *e = s->values; *e; e++) {
@@ -148,8 +150,8 @@ static void check_values(const struct check *k, const struct schema *s, const st
     text_free(&all);
 }
 
-static void check_range(const struct check *k, const struct schema *s, const struct value *v, const struct path *p,
-                        bool warns)
+static void check_range(const struct check *k, const struct schema *s, const struct value *v,
+                        const struct path *p, bool warns)
 {
     long long n = strtoll(v->text, NULL, 0);
     if ((!s->has_minimum || n >= s->minimum) && (!s->has_maximum || n <= s->maximum))
@@ -176,8 +178,8 @@ static void check_scalar(const struct check *k, const struct schema *s, const st
         return;
     _cleanup_(mem_freep) char *name = name_of(p, k->what);
     if (s->format == FORMAT_ENV) /* what follows KEY= may be a secret */
-        source_error_range(k->c->source, slot(k, warns), ERR_INVALID, v->start, v->start + strcspn(v->text, "=") + 1,
-                           "%s %s", name, why);
+        source_error_range(k->c->source, slot(k, warns), ERR_INVALID, v->start,
+                           v->start + strcspn(v->text, "=") + 1, "%s %s", name, why);
     else if (s->secret || !*v->text)
         source_error_value(k->c->source, slot(k, warns), v, "%s %s", name, why);
     else
@@ -220,11 +222,11 @@ static void complain_unknown(const struct check *k, const struct schema *s, cons
     }
 }
 
-static void check_node(const struct check *k, const struct schema *s, const struct value *v, const struct path *p,
-                       struct state st);
+static void check_node(const struct check *k, const struct schema *s, const struct value *v,
+                       const struct path *p, struct state st);
 
-static void check_map(const struct check *k, const struct schema *s, const struct value *v, const struct path *p,
-                      struct state st)
+static void check_map(const struct check *k, const struct schema *s, const struct value *v,
+                      const struct path *p, struct state st)
 {
     for (size_t i = 0; i < v->n; i++) {
         const struct property *prop = find_property(s, v->keys[i], st.ignore_case);
@@ -246,8 +248,8 @@ static void check_map(const struct check *k, const struct schema *s, const struc
     }
 }
 
-static void check_list(const struct check *k, const struct schema *s, const struct value *v, const struct path *p,
-                       struct state st)
+static void check_list(const struct check *k, const struct schema *s, const struct value *v,
+                       const struct path *p, struct state st)
 {
     if (v->n < s->min_items) {
         _cleanup_(mem_freep) char *name = name_of(p, k->what);
@@ -264,8 +266,8 @@ static void check_list(const struct check *k, const struct schema *s, const stru
     }
 }
 
-static void check_node(const struct check *k, const struct schema *s, const struct value *v, const struct path *p,
-                       struct state st)
+static void check_node(const struct check *k, const struct schema *s, const struct value *v,
+                       const struct path *p, struct state st)
 {
     st.warns = st.warns || s->warns;
     st.ignore_case = st.ignore_case || s->ignore_case;

@@ -85,7 +85,8 @@ static void read_host(struct reading *r, const struct value *entry, struct want_
         struct address a;
         if (address_parse(value_text(ips->items[i], ""), &a))
             continue;
-        struct want_host *host = arena_push(r->arena, &r->want->hosts, &r->want->n_hosts, &r->cap_hosts, sizeof *host);
+        struct want_host *host =
+            arena_push(r->arena, &r->want->hosts, &r->want->n_hosts, &r->cap_hosts, sizeof *host);
         *host = h;
         host->address = arena_strdup(r->arena, a.text);
         if (a.port)
@@ -96,8 +97,8 @@ static void read_host(struct reading *r, const struct value *entry, struct want_
 
 /* ---- images */
 
-/* "docker.io/labring/helm:v3.8.2" → "helm-v3.8.2-5f2c01ab": readable, unique by the digest of the reference, and
- * safe as a file name on nodes. */
+/* "docker.io/labring/helm:v3.8.2" → "helm-v3.8.2-5f2c01ab": readable, unique by the digest of the reference,
+ * and safe as a file name on nodes. */
 static const char *image_name(struct arena *a, const char *reference)
 {
     enum { READABLE = 40 };
@@ -122,8 +123,8 @@ static void read_images(struct reading *r, const struct value *list)
     r->want->images = arena_alloc(r->arena, r->want->n_images * sizeof *r->want->images);
     for (size_t i = 0; i < r->want->n_images; i++) {
         const char *reference = value_text(list->items[i], "");
-        r->want->images[i] =
-            (struct want_image){.reference = reference, .name = image_name(r->arena, reference), .has_registry = true};
+        r->want->images[i] = (struct want_image){
+            .reference = reference, .name = image_name(r->arena, reference), .has_registry = true};
     }
 }
 
@@ -182,8 +183,8 @@ static struct want *read_all(struct arena *a, const struct clusterfile *file)
     return w;
 }
 
-int clusterfile_read(const char *name, const char *text, size_t len, struct want **ret, struct error_list *errors,
-                     struct error_list *warnings)
+int clusterfile_read(const char *name, const char *text, size_t len, struct want **ret,
+                     struct error_list *errors, struct error_list *warnings)
 {
     struct arena *a = arena_new();
     struct source source = {.name = name, .text = text, .len = len};

@@ -1,4 +1,5 @@
-/* A Clusterfile's text into a want. The whole file is checked first and every error of it is reported at once.
+/* A Clusterfile's text into a want. The whole file is checked first and every error of it is reported at
+ * once.
  *
  * What is read of `status` (the shape that write-back keeps; Sealos' keys stay beside ours):
  *   status.mounts[]: imageName, and our `digest` ("sha256:…"): what that reference meant when it was applied
@@ -11,9 +12,9 @@
 #include "model/want.h"
 #include "schema/tree.h"
 
-/* -1: see errors (at least one; sorted by place). Warnings are filled in both cases. ret is yours: want_free. The
- * images are not resolved, hosts not sorted: want_finish does that later. */
-int clusterfile_read(const char *name, const char *text, size_t len, struct want **ret, struct error_list *errors,
-                     struct error_list *warnings);
+/* -1: see errors (at least one; sorted by place). Warnings are filled in both cases. ret is yours: want_free.
+ * The images are not resolved, hosts not sorted: want_finish does that later. */
+int clusterfile_read(const char *name, const char *text, size_t len, struct want **ret,
+                     struct error_list *errors, struct error_list *warnings);
 
 #endif

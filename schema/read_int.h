@@ -11,7 +11,7 @@ struct reading {
 };
 
 struct want_ssh read_ssh(const struct value *ssh, struct want_ssh under); /* non-empty keys go over `under` */
-unsigned read_role(const char *name);                                    /* enum role bit, or 0 */
+unsigned read_role(const char *name);                                     /* enum role bit, or 0 */
 const char *const *read_strings(struct arena *a, const struct value *list); /* NULL: none */
 /* The digests of images, what joined, and who leaves. */
 void read_status(struct reading *r, const struct value *status);

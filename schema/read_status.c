@@ -62,7 +62,8 @@ static void read_nodes(struct reading *r, const struct value *nodes)
 static void read_mounts(struct want *w, const struct value *mounts)
 {
     for (size_t i = 0; i < mounts->n; i++) {
-        const char *image = text_of(mounts->items[i], "imageName"), *digest = text_of(mounts->items[i], "digest");
+        const char *image = text_of(mounts->items[i], "imageName"),
+                   *digest = text_of(mounts->items[i], "digest");
         for (size_t j = 0; image && digest && j < w->n_images; j++)
             if (str_eq(w->images[j].reference, image))
                 w->images[j].recorded_digest = digest;

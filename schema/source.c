@@ -113,7 +113,10 @@ static size_t decode(const unsigned char *s, size_t len, uint32_t *code)
         *code = s[0];
         return 1;
     }
-    size_t n = s[0] >= 0xc2 && s[0] <= 0xdf ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 : s[0] >= 0xf0 && s[0] <= 0xf4 ? 4 : 0;
+    size_t n = s[0] >= 0xc2 && s[0] <= 0xdf   ? 2
+               : (s[0] & 0xf0) == 0xe0        ? 3
+               : s[0] >= 0xf0 && s[0] <= 0xf4 ? 4
+                                              : 0;
     if (n == 0 || n > len)
         return 0;
     *code = s[0] & (0x7fu >> n);
@@ -139,7 +142,8 @@ size_t utf8_check(const char *s, size_t len, const char **why)
         *why = NULL;
         if (n == 0)
             *why = "a byte that is not UTF-8";
-        else if ((code < 0x20 && code != '\t' && code != '\n' && code != '\r') || (code >= 0x7f && code < 0xa0 && code != 0x85))
+        else if ((code < 0x20 && code != '\t' && code != '\n' && code != '\r') ||
+                 (code >= 0x7f && code < 0xa0 && code != 0x85))
             *why = code ? "a control character" : "a NUL character";
         else if (code == 0xfeff)
             *why = "a byte order mark inside the text";
@@ -166,7 +170,8 @@ int source_check(struct source *s, struct error **err)
 /* Words on whose lines a secret may stand. Too many lines kept back do no harm. */
 static bool contains_secret_word(const char *s, size_t len)
 {
-    static const char *const words[] = {"passw", "pkdata", "secret", "token", "certificatekey", "private key"};
+    static const char *const words[] = {"passw", "pkdata",         "secret",
+                                        "token", "certificatekey", "private key"};
     for (size_t i = 0; i < len; i++)
         for (size_t w = 0; w < ARRAY_LEN(words); w++) {
             size_t n = strlen(words[w]);
@@ -198,7 +203,8 @@ static bool names_secret(const char *s, size_t len)
     return contains_secret_word(s, len) || misspelt_secret(s, len);
 }
 
-/* Whether what the line begins may go on in the next: an open quote or bracket, or nothing after an indicator. */
+/* Whether what the line begins may go on in the next: an open quote or bracket, or nothing after an
+ * indicator. */
 static bool goes_on(const char *s, size_t len)
 {
     int quotes = 0, apostrophes = 0, open = 0;
@@ -228,7 +234,8 @@ static size_t indent_of(const struct source *s, size_t l)
     return i < n ? i : SIZE_MAX; /* a blank line is inside whatever surrounds it */
 }
 
-/* Whether the line, the one before it where that goes on, or a line that it is nested below names a secret. */
+/* Whether the line, the one before it where that goes on, or a line that it is nested below names a secret.
+ */
 static bool holds_secret(const struct source *s, size_t l)
 {
     enum { LOOK_BACK = 500 }; /* longer than any private key */

@@ -35,7 +35,8 @@ static void drop_edits(struct splice *s, size_t down_to)
 static int refuse(struct error **err, const char *why)
 {
     error_set(err, ERR_REFUSED, "the status cannot be written into this file: %s", why);
-    return error_hint(err, "write the Cluster document as a plain block map, or have the result written elsewhere");
+    return error_hint(
+        err, "write the Cluster document as a plain block map, or have the result written elsewhere");
 }
 
 /* ---- finding the place */
@@ -90,7 +91,8 @@ static int indent_of(const struct splice *s, size_t key_start)
     return (int)(key_start - start);
 }
 
-/* Where the value of a root key ends at the latest: where the line of the next key, or the next token, begins. */
+/* Where the value of a root key ends at the latest: where the line of the next key, or the next token,
+ * begins. */
 static size_t limit_of(const struct splice *s, const struct value *v)
 {
     size_t limit = s->document->end;
@@ -149,7 +151,8 @@ static bool leaf_edits(struct splice *s, const struct value *was, const struct v
 
 /* ---- the whole of status */
 
-/* "status:…" by libyaml, in the file's newlines, each line after the first indented. No newline at the end. */
+/* "status:…" by libyaml, in the file's newlines, each line after the first indented. No newline at the end.
+ */
 static int render_status(struct splice *s, const struct value *status, size_t indent, struct text *out,
                          struct error **err)
 {
@@ -172,7 +175,8 @@ static int render_status(struct splice *s, const struct value *status, size_t in
     return 0;
 }
 
-static int replace_status(struct splice *s, const struct value *was, const struct value *status, struct error **err)
+static int replace_status(struct splice *s, const struct value *was, const struct value *status,
+                          struct error **err)
 {
     _cleanup_(text_free) struct text t = {0};
     int indent = was->key_end ? indent_of(s, was->key_start) : -1;
@@ -223,7 +227,8 @@ static int edit_status(struct splice *s, const struct value *status, struct erro
 
 /* ---- metadata.creationTimestamp */
 
-static int insert_created(struct splice *s, const struct value *metadata, const char *created, struct error **err)
+static int insert_created(struct splice *s, const struct value *metadata, const char *created,
+                          struct error **err)
 {
     _cleanup_(text_free) struct text t = {0};
     const struct value *first = metadata->n ? metadata->items[0] : NULL;
@@ -242,7 +247,8 @@ static int insert_created(struct splice *s, const struct value *metadata, const 
 
 static int edit_created(struct splice *s, const char *created, struct error **err)
 {
-    const struct value *metadata = value_get(s->root, "metadata"), *was = value_get(metadata, "creationTimestamp");
+    const struct value *metadata = value_get(s->root, "metadata"),
+                       *was = value_get(metadata, "creationTimestamp");
     if (!metadata || metadata->kind != VALUE_MAP || metadata->end <= metadata->start)
         return refuse(err, "`metadata` is not a map of its own");
     if (!was)
@@ -252,7 +258,8 @@ static int edit_created(struct splice *s, const char *created, struct error **er
         add_edit(s, was->start, was->end, quoted);
         return 0;
     }
-    const char *colon = was->key_end ? memchr(s->source.text + was->key_end, ':', s->source.len - was->key_end) : NULL;
+    const char *colon =
+        was->key_end ? memchr(s->source.text + was->key_end, ':', s->source.len - was->key_end) : NULL;
     if (!colon)
         return refuse(err, "there is no place for `metadata.creationTimestamp`");
     size_t at = (size_t)(colon - s->source.text) + 1;
@@ -300,7 +307,8 @@ static struct value *expected(struct splice *s, const struct value *status, cons
     struct value *root = value_clone(s->arena, s->root);
     value_set(s->arena, root, "status", (struct value *)status);
     if (created)
-        value_set(s->arena, value_get(root, "metadata"), "creationTimestamp", value_string(s->arena, created));
+        value_set(s->arena, value_get(root, "metadata"), "creationTimestamp",
+                  value_string(s->arena, created));
     return root;
 }
 
@@ -360,7 +368,8 @@ static int splice(struct splice *s, const struct value *status, const char *crea
 int splice_status(const char *text, size_t len, const struct value *status, const char *creation_timestamp,
                   struct text *ret, bool *ret_changed, struct error **err)
 {
-    struct splice s = {.arena = arena_new(), .source = {.name = "Clusterfile", .text = text, .len = len},
+    struct splice s = {.arena = arena_new(),
+                       .source = {.name = "Clusterfile", .text = text, .len = len},
                        .newline = newline_of(text, len)};
     *ret_changed = false;
     int r = splice(&s, status, creation_timestamp, ret, ret_changed, err);

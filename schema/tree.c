@@ -21,7 +21,8 @@ static char *anchor_name(struct arena *a, struct fy_token *token)
     return token ? token_copy(a, token, &len) : NULL;
 }
 
-/* Skips blanks, comments and the given indicators (between a key and its value, say), up to the byte `stop`. */
+/* Skips blanks, comments and the given indicators (between a key and its value, say), up to the byte `stop`.
+ */
 static size_t skip_blank(const struct source *s, size_t at, size_t stop, const char *indicators)
 {
     bool fresh = true; /* a `#` begins a comment only after a blank */
@@ -90,7 +91,8 @@ static bool tag_is(struct fy_token *tag, const char *name)
 
 static size_t props_end(struct fy_token *anchor, struct fy_token *tag)
 {
-    const struct fy_mark *a = anchor ? fy_token_end_mark(anchor) : NULL, *t = tag ? fy_token_end_mark(tag) : NULL;
+    const struct fy_mark *a = anchor ? fy_token_end_mark(anchor) : NULL,
+                         *t = tag ? fy_token_end_mark(tag) : NULL;
     size_t x = a ? a->input_pos : 0, y = t ? t->input_pos : 0;
     return x > y ? x : y;
 }
@@ -115,7 +117,8 @@ static int on_scalar(struct build *b, struct fy_event *e)
     if (style == FYSS_DOUBLE_QUOTED && memchr(v->text, 0, len))
         return source_error(b->source, error_list_add(b->errors), ERR_SYNTAX, v->start, v->end,
                             "a NUL character in a string");
-    if (style == FYSS_DOUBLE_QUOTED && utf8_check(v->text, len, &why) < len && !strcmp(why, "a byte that is not UTF-8"))
+    if (style == FYSS_DOUBLE_QUOTED && utf8_check(v->text, len, &why) < len &&
+        !strcmp(why, "a byte that is not UTF-8"))
         return source_error(b->source, error_list_add(b->errors), ERR_SYNTAX, v->start, v->end,
                             "an escape in this string makes %s", why);
     b->last_end = v->end;
@@ -312,7 +315,8 @@ void tree_add_duplicates(struct source *source, const struct document *d, struct
         int line, column;
         source_place(source, p->first, &line, &column);
         struct error **err = error_list_add(errors);
-        source_error_range(source, err, ERR_SYNTAX, p->again, p->again_end, "`%s` stands twice in this map", p->key);
+        source_error_range(source, err, ERR_SYNTAX, p->again, p->again_end, "`%s` stands twice in this map",
+                           p->key);
         error_hint(err, "it is at line %d, column %d first", line, column);
     }
 }

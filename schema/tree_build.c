@@ -106,7 +106,8 @@ static int add(struct build *b, struct value *v)
     }
     if (v->kind != VALUE_SCALAR)
         return source_error(b->source, error_list_add(b->errors), ERR_SYNTAX, v->start, v->start + 1,
-                            v->kind == VALUE_NULL ? "a map key is missing" : "a map key must be a plain word or a string");
+                            v->kind == VALUE_NULL ? "a map key is missing"
+                                                  : "a map key must be a plain word or a string");
     f->key = v->text;
     f->key_plain = v->plain;
     f->key_start = v->start;
@@ -166,7 +167,8 @@ int build_alias(struct build *b, const char *name, size_t start, size_t end, int
 
 /* ---- closing: duplicates and `<<` */
 
-/* Replaces entries under `<<` by those of the maps they name, at the end: what stands in the map itself wins. */
+/* Replaces entries under `<<` by those of the maps they name, at the end: what stands in the map itself wins.
+ */
 static int spread_merges(struct build *b, size_t base)
 {
     size_t end = b->n;
@@ -199,7 +201,8 @@ static int order_cmp(const void *pa, const void *pb, void *ctx)
 
 static void note_duplicate(struct build *b, const struct child *first, const struct child *again)
 {
-    struct duplicate *d = arena_push(b->arena, &b->duplicates, &b->n_duplicates, &b->cap_duplicates, sizeof *d);
+    struct duplicate *d =
+        arena_push(b->arena, &b->duplicates, &b->n_duplicates, &b->cap_duplicates, sizeof *d);
     *d = (struct duplicate){.key = again->key,
                             .first = first->value->key_start,
                             .first_end = first->value->key_end,
@@ -207,8 +210,8 @@ static void note_duplicate(struct build *b, const struct child *first, const str
                             .again_end = again->value->key_end};
 }
 
-/* Of entries [own | merged] with equal keys one is kept, at the place of the first: the last of the map's own,
- * else the first merged one. The others lose their key. */
+/* Of entries [own | merged] with equal keys one is kept, at the place of the first: the last of the map's
+ * own, else the first merged one. The others lose their key. */
 static void settle(struct build *b, struct child *e, const size_t *order, size_t n, size_t own)
 {
     size_t last = SIZE_MAX;

@@ -31,8 +31,8 @@ static bool like_number(const char *s)
 
 bool tree_typed_by_yaml(const char *s)
 {
-    static const char *const words[] = {"~",    "null",  "true",  "false", "yes",   "no",    "on", "off", "y",
-                                        "n",    ".inf",  "-.inf", "+.inf", ".nan",  "=",     "<<"};
+    static const char *const words[] = {"~", "null", "true", "false", "yes",   "no",   "on", "off",
+                                        "y", "n",    ".inf", "-.inf", "+.inf", ".nan", "=",  "<<"};
     return !*s || one_of(s, words, ARRAY_LEN(words)) || like_number(s);
 }
 
@@ -88,13 +88,15 @@ static bool emit_all(struct writer *w, const struct value *const *docs, size_t n
     if (!yaml_stream_start_event_initialize(&e, YAML_UTF8_ENCODING) || !yaml_emitter_emit(&w->em, &e))
         return false;
     for (size_t i = 0; i < n; i++)
-        if (!yaml_document_start_event_initialize(&e, NULL, NULL, NULL, i == 0) || !yaml_emitter_emit(&w->em, &e) ||
-            !emit(w, docs[i]) || !yaml_document_end_event_initialize(&e, 1) || !yaml_emitter_emit(&w->em, &e))
+        if (!yaml_document_start_event_initialize(&e, NULL, NULL, NULL, i == 0) ||
+            !yaml_emitter_emit(&w->em, &e) || !emit(w, docs[i]) ||
+            !yaml_document_end_event_initialize(&e, 1) || !yaml_emitter_emit(&w->em, &e))
             return false;
     return yaml_stream_end_event_initialize(&e) && yaml_emitter_emit(&w->em, &e);
 }
 
-static int write_all(const struct value *const *docs, size_t n, bool quoted, struct text *out, struct error **err)
+static int write_all(const struct value *const *docs, size_t n, bool quoted, struct text *out,
+                     struct error **err)
 {
     struct writer w = {.quoted = quoted};
     if (!yaml_emitter_initialize(&w.em))
@@ -105,7 +107,8 @@ static int write_all(const struct value *const *docs, size_t n, bool quoted, str
     yaml_emitter_set_indent(&w.em, 2);
     int r = 0;
     if (!emit_all(&w, docs, n) || out->failed)
-        r = error_set(err, ERR_INTERNAL, "write YAML: %s", w.em.problem ? w.em.problem : "text is not UTF-8 or too long");
+        r = error_set(err, ERR_INTERNAL, "write YAML: %s",
+                      w.em.problem ? w.em.problem : "text is not UTF-8 or too long");
     yaml_emitter_delete(&w.em);
     return r;
 }

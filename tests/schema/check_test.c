@@ -1,5 +1,6 @@
 /* Every file of testdata/clusterfile says what it must: *.bad.yaml exactly the diagnostics of its *.bad.txt,
- * *.good.yaml no error and exactly the warnings of its *.good.txt. RECONCILE_UPDATE=1 writes these files anew. */
+ * *.good.yaml no error and exactly the warnings of its *.good.txt. RECONCILE_UPDATE=1 writes these files
+ * anew. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -117,16 +118,18 @@ static void corpus_file(void **state)
     want_free(w);
 }
 
-static void add(struct CMUnitTest **tests, size_t *n, const char *prefix, const char *pattern, CMUnitTestFunction fn)
+static void add(struct CMUnitTest **tests, size_t *n, const char *prefix, const char *pattern,
+                CMUnitTestFunction fn)
 {
     glob_t g;
     if (glob(pattern, 0, NULL, &g) == 0)
         for (size_t i = 0; i < g.gl_pathc; i++) {
             const char *base = strrchr(g.gl_pathv[i], '/') + 1;
             *tests = mem_array(*tests, *n + 1, sizeof **tests);
-            (*tests)[(*n)++] = (struct CMUnitTest){.name = mem_printf("%s%.*s", prefix, (int)strlen(base) - 5, base),
-                                                   .test_func = fn,
-                                                   .initial_state = mem_strdup(g.gl_pathv[i])};
+            (*tests)[(*n)++] =
+                (struct CMUnitTest){.name = mem_printf("%s%.*s", prefix, (int)strlen(base) - 5, base),
+                                    .test_func = fn,
+                                    .initial_state = mem_strdup(g.gl_pathv[i])};
         }
     globfree(&g);
 }

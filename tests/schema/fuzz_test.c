@@ -1,5 +1,6 @@
-/* Mutated Clusterfiles, always the same ones: no crash, no hang, no range outside of the text; every refusal has
- * words; and what can be spliced says the same afterwards. RECONCILE_FUZZ=N makes N mutations of each file. */
+/* Mutated Clusterfiles, always the same ones: no crash, no hang, no range outside of the text; every refusal
+ * has words; and what can be spliced says the same afterwards. RECONCILE_FUZZ=N makes N mutations of each
+ * file. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,9 +37,19 @@ static void add_file(struct text *t, const char *path)
 
 static void mutate(struct text *t)
 {
-    static const char *const bits[] = {":", "- ", "[", "]", "{", "}", "\"", "'", "#", "&a ", "*a", "|\n", ">-\n", "\n", "\r\n", "---\n",
-                                       "...\n", "? ", "!t ", "<<: ", ",", "  ", "\t", "~", "null", "status:", "kind: Cluster\n", "\\", "%YAML 1.1\n",
-                                       "\xef\xbb\xbf", "\xc3\xa9", "\xff", "roles: [master]", "10.0.0.1", "env:X", "@", "`", "\x01"};
+    static const char *const bits[] = {":",        "- ",          "[",
+                                       "]",        "{",           "}",
+                                       "\"",       "'",           "#",
+                                       "&a ",      "*a",          "|\n",
+                                       ">-\n",     "\n",          "\r\n",
+                                       "---\n",    "...\n",       "? ",
+                                       "!t ",      "<<: ",        ",",
+                                       "  ",       "\t",          "~",
+                                       "null",     "status:",     "kind: Cluster\n",
+                                       "\\",       "%YAML 1.1\n", "\xef\xbb\xbf",
+                                       "\xc3\xa9", "\xff",        "roles: [master]",
+                                       "10.0.0.1", "env:X",       "@",
+                                       "`",        "\x01"};
     for (uint32_t n = 1 + roll(4); n > 0; n--) {
         size_t at = t->len ? roll((uint32_t)t->len + 1) : 0, rest = t->len - at;
         size_t cut = rest ? roll(rest < 24 ? (uint32_t)rest + 1 : 24) : 0;
@@ -112,7 +123,9 @@ static void one_mutation(const char *text, size_t len)
     assert_true(r == 0 ? !err : err && !changed && out.len == 0);
     if (changed) { /* that it says the same is proved within */
         struct text again = {0};
-        assert_int_equal(splice_status(text_str(&out), out.len, status, "2024-01-02T03:04:05Z", &again, &changed, &err), 0);
+        assert_int_equal(
+            splice_status(text_str(&out), out.len, status, "2024-01-02T03:04:05Z", &again, &changed, &err),
+            0);
         assert_false(changed);
     }
     error_free(err);

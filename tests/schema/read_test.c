@@ -65,7 +65,8 @@ static void everything(void **state)
     assert_string_equal(w->configs[0].path, "charts/calico/values.yaml");
     assert_string_equal(w->configs[0].strategy, "merge");
     assert_string_equal(w->configs[0].match, "labring/calico:v3.26.1");
-    assert_string_equal(value_text(value_path(w->init_configuration, "localapiendpoint.bindport"), ""), "6443");
+    assert_string_equal(value_text(value_path(w->init_configuration, "localapiendpoint.bindport"), ""),
+                        "6443");
     assert_string_equal(value_text(value_path(w->kubelet_configuration, "maxPods"), ""), "200");
     assert_non_null(w->cluster_configuration);
     assert_null(w->join_configuration);
@@ -144,10 +145,11 @@ static void policy(void **state)
 static void literals(void **state)
 {
     (void)state;
-    struct want *w = read_text("apiVersion: apps.sealos.io/v1beta1\nkind: Cluster\nmetadata: {name: a}\nspec:\n"
-                               "  image: [x/Some.Thing_1:V2, oci:/tmp/x/, '@@']\n  env: [A, B=1, B=2]\n"
-                               "  ssh: {passwd: hunter2, user: '', port: null}\n"
-                               "  hosts: [{ips: [10.0.0.1], roles: [master], ssh: {passwd: ''}}]\n");
+    struct want *w =
+        read_text("apiVersion: apps.sealos.io/v1beta1\nkind: Cluster\nmetadata: {name: a}\nspec:\n"
+                  "  image: [x/Some.Thing_1:V2, oci:/tmp/x/, '@@']\n  env: [A, B=1, B=2]\n"
+                  "  ssh: {passwd: hunter2, user: '', port: null}\n"
+                  "  hosts: [{ips: [10.0.0.1], roles: [master], ssh: {passwd: ''}}]\n");
     assert_true(w->hosts[0].ssh.passwd.literal);
     assert_string_equal(w->hosts[0].ssh.passwd.ref, "hunter2");
     assert_null(w->hosts[0].ssh.user);
@@ -175,9 +177,26 @@ static void formats(void **state)
     assert_null(address_parse("fd00::1:22", &a));
     assert_string_equal(a.text, "fd00::1:22");
     assert_int_equal(a.port, 0);
-    static const char *const bad[] = {"", ":", ":22", "[]", "[]:22", "[fd00::1", "[fd00::1]x", "[fd00::1]:", "10.0.0.1:",
-                                      "10.0.0.1:0", "10.0.0.1:65536", "10.0.0.1:022222", "10.0.0", "010.0.0.1", "::", "ff02::1",
-                                      "1.2.3.4 ", " 1.2.3.4", "1.2.3.4:22:22", "[1.2.3.4]"};
+    static const char *const bad[] = {"",
+                                      ":",
+                                      ":22",
+                                      "[]",
+                                      "[]:22",
+                                      "[fd00::1",
+                                      "[fd00::1]x",
+                                      "[fd00::1]:",
+                                      "10.0.0.1:",
+                                      "10.0.0.1:0",
+                                      "10.0.0.1:65536",
+                                      "10.0.0.1:022222",
+                                      "10.0.0",
+                                      "010.0.0.1",
+                                      "::",
+                                      "ff02::1",
+                                      "1.2.3.4 ",
+                                      " 1.2.3.4",
+                                      "1.2.3.4:22:22",
+                                      "[1.2.3.4]"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         if (!address_parse(bad[i], &a))
             fail_msg("`%s` was taken for an address", bad[i]);
@@ -185,7 +204,8 @@ static void formats(void **state)
     assert_null(duration_parse("1d2h3m4s5ms", &n));
     assert_int_equal(n, 93785);
     assert_null(duration_parse("0", &n));
-    static const char *const bad_durations[] = {"", "s", "5", "5 s", "-5s", "5x", "1h30", "1.5h", "9999999999s", "367d"};
+    static const char *const bad_durations[] = {"",   "s",    "5",    "5 s",         "-5s",
+                                                "5x", "1h30", "1.5h", "9999999999s", "367d"};
     for (size_t i = 0; i < ARRAY_LEN(bad_durations); i++)
         assert_true((duration_parse(bad_durations[i], &n) == NULL) == (i == 2));
     assert_null(size_parse("2Gi", &n));
@@ -207,7 +227,8 @@ static void bundle(void **state)
     size_t n = 0;
     for (const char *const *k = schema_kinds(); *k; k++, n++) {
         assert_non_null(value_get(value_get(v, "$defs"), *k));
-        const struct value *when = value_get(value_get(value_get(value_get(all->items[n], "if"), "properties"), "kind"), "const");
+        const struct value *when =
+            value_get(value_get(value_get(value_get(all->items[n], "if"), "properties"), "kind"), "const");
         assert_string_equal(value_text(when, ""), *k);
     }
     assert_int_equal(all->n, n);
@@ -220,9 +241,11 @@ static void ten_thousand_hosts(void **state)
     (void)state;
     enum { N = 10000 };
     struct text t = {0};
-    text_add(&t, "apiVersion: apps.sealos.io/v1beta1\nkind: Cluster\nmetadata: {name: a}\nspec:\n  image: [a:b]\n  hosts:\n");
+    text_add(&t, "apiVersion: apps.sealos.io/v1beta1\nkind: Cluster\nmetadata: {name: a}\nspec:\n  image: "
+                 "[a:b]\n  hosts:\n");
     for (int i = 0; i < N; i++)
-        text_addf(&t, "  - ips: [10.%d.%d.%d]\n    roles: [%s]\n    env: [K=%d]\n", i >> 16, i >> 8 & 255, (i & 255), i < 5 ? "master" : "node", i);
+        text_addf(&t, "  - ips: [10.%d.%d.%d]\n    roles: [%s]\n    env: [K=%d]\n", i >> 16, i >> 8 & 255,
+                  (i & 255), i < 5 ? "master" : "node", i);
     /* the first one is 10.0.0.0, a fine address of a machine in a larger network */
     struct want *w = read_text(text_str(&t));
     assert_int_equal(w->n_hosts, N);
@@ -243,7 +266,8 @@ static void ten_thousand_errors(void **state)
     (void)state;
     enum { N = 10000 };
     struct text t = {0};
-    text_add(&t, "apiVersion: apps.sealos.io/v1beta1\nkind: Cluster\nmetadata: {name: a}\nspec:\n  image: [a:b]\n  hosts:\n");
+    text_add(&t, "apiVersion: apps.sealos.io/v1beta1\nkind: Cluster\nmetadata: {name: a}\nspec:\n  image: "
+                 "[a:b]\n  hosts:\n");
     for (int i = 0; i < N; i++)
         text_add(&t, "  - {ips: [10.0.0.1], roles: [master]}\n");
     struct want *w = NULL;
@@ -260,10 +284,14 @@ static void ten_thousand_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(everything), cmocka_unit_test(hosts),
-        cmocka_unit_test(policy),     cmocka_unit_test(literals),
-        cmocka_unit_test(formats),    cmocka_unit_test(bundle),
-        cmocka_unit_test(ten_thousand_hosts), cmocka_unit_test(ten_thousand_errors),
+        cmocka_unit_test(everything),
+        cmocka_unit_test(hosts),
+        cmocka_unit_test(policy),
+        cmocka_unit_test(literals),
+        cmocka_unit_test(formats),
+        cmocka_unit_test(bundle),
+        cmocka_unit_test(ten_thousand_hosts),
+        cmocka_unit_test(ten_thousand_errors),
     };
     return cmocka_run_group_tests_name("read", tests, NULL, NULL) ? 1 : 0;
 }

@@ -33,7 +33,8 @@ static void ranges_and_places(void **state)
 {
     (void)state;
     struct arena *a = arena_new();
-    const char *t = "\xef\xbb\xbf# c\na: &x foo   # c\n\"b\": 'q''s'\nl: |2 # header\n    x\n   y\n\nf: >-\n  z\ns:\n- *x\n-  \"ü\" \n"
+    const char *t = "\xef\xbb\xbf# c\na: &x foo   # c\n\"b\": 'q''s'\nl: |2 # header\n    x\n   y\n\nf: >-\n "
+                    " z\ns:\n- *x\n-  \"ü\" \n"
                     "n:\nm: {k: [1, 2]} # e\nt: !!str 12\np: one\n  two\n";
     struct value *v = parse(a, t);
     assert_range(t, value_get(v, "a"), "foo");
@@ -61,7 +62,8 @@ static void merge_keys(void **state)
 {
     (void)state;
     struct arena *a = arena_new();
-    struct value *v = parse(a, "x: &x {a: 1, b: 2}\ny: &y {a: 3, c: 4}\nm:\n  <<: [*x, *y]\n  b: 5\nq: {'<<': 1}\n");
+    struct value *v =
+        parse(a, "x: &x {a: 1, b: 2}\ny: &y {a: 3, c: 4}\nm:\n  <<: [*x, *y]\n  b: 5\nq: {'<<': 1}\n");
     struct text t = {0};
     value_json(value_get(v, "m"), &t);
     assert_string_equal(text_str(&t), "{\"b\":5,\"a\":1,\"c\":4}");
@@ -150,11 +152,22 @@ static uint32_t next(uint32_t *seed)
 }
 
 static const char *const words[] = {
-    "",      "a",     "true",      "No",      "off",   "~",      "null",    "12",        "0x1F",  "1e3",  ".5",    "1:30",
-    "1_000", "=",     "<<",        "- a",     "a: b",  "a #b",   "#a",      "\"q\"",     "it's",  " lead", "trail ", "a\nb",
-    "a\n",   "\na",   "a\n\n\nb\n\n", " a\n b", "tab\there", "ü€😀", "2024-01-02", "2024-01-02T03:04:05Z", "{a", "[b", "*c", "&d", "!e",
-    "%f",    "@g",    "`h",        "?",       "-",     "? a",    "key:",    "|",         ">",     "a\r\nb", "...",  "---", "\x7f", "\x01",
-    "y",     "n",     "+1",        "-.inf",   "0o17",  "0b11",   "a, b",    "a]b",       "\\n",   "1.2.3.4", "10.0.0.1:22", "::1",
+    "",          "a",           "true",         "No",
+    "off",       "~",           "null",         "12",
+    "0x1F",      "1e3",         ".5",           "1:30",
+    "1_000",     "=",           "<<",           "- a",
+    "a: b",      "a #b",        "#a",           "\"q\"",
+    "it's",      " lead",       "trail ",       "a\nb",
+    "a\n",       "\na",         "a\n\n\nb\n\n", " a\n b",
+    "tab\there", "ü€😀",         "2024-01-02",   "2024-01-02T03:04:05Z",
+    "{a",        "[b",          "*c",           "&d",
+    "!e",        "%f",          "@g",           "`h",
+    "?",         "-",           "? a",          "key:",
+    "|",         ">",           "a\r\nb",       "...",
+    "---",       "\x7f",        "\x01",         "y",
+    "n",         "+1",          "-.inf",        "0o17",
+    "0b11",      "a, b",        "a]b",          "\\n",
+    "1.2.3.4",   "10.0.0.1:22", "::1",
 };
 
 static struct value *random_value(struct arena *a, uint32_t *seed, int depth)
@@ -225,11 +238,12 @@ static void writing(void **state)
 {
     (void)state;
     struct arena *a = arena_new();
-    const struct value *docs[] = {parse(a, "a: [1, 'true', \"x\"]\nb: {}\nc: |\n  one\n  two\nd: ~\ne: [{f: 1}]\n"),
-                                  parse(a, "b")};
+    const struct value *docs[] = {
+        parse(a, "a: [1, 'true', \"x\"]\nb: {}\nc: |\n  one\n  two\nd: ~\ne: [{f: 1}]\n"), parse(a, "b")};
     struct text t = {0};
     assert_int_equal(tree_write(docs, 2, &t, NULL), 0);
-    assert_string_equal(text_str(&t), "a:\n- 1\n- \"true\"\n- x\nb: {}\nc: |\n  one\n  two\nd: ~\ne:\n- f: 1\n--- b\n");
+    assert_string_equal(text_str(&t),
+                        "a:\n- 1\n- \"true\"\n- x\nb: {}\nc: |\n  one\n  two\nd: ~\ne:\n- f: 1\n--- b\n");
     text_free(&t);
     const struct value *bad[] = {value_string(a, "\xff")};
     struct error *err = NULL;
@@ -255,10 +269,14 @@ static void json(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ranges_and_places),   cmocka_unit_test(merge_keys),
-        cmocka_unit_test(refusals),            cmocka_unit_test(bad_byte_between_hosts),
-        cmocka_unit_test(big_maps_keep_order), cmocka_unit_test(written_is_read_again),
-        cmocka_unit_test(writing),             cmocka_unit_test(json),
+        cmocka_unit_test(ranges_and_places),
+        cmocka_unit_test(merge_keys),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(bad_byte_between_hosts),
+        cmocka_unit_test(big_maps_keep_order),
+        cmocka_unit_test(written_is_read_again),
+        cmocka_unit_test(writing),
+        cmocka_unit_test(json),
     };
     return cmocka_run_group_tests_name("tree", tests, NULL, NULL) ? 1 : 0;
 }
