@@ -100,4 +100,4 @@ probe() {
     printf 'BEGIN reconcile-probe 1 %s\n%sEND reconcile-probe %s %s\n' "$NONCE" "$probe_out" "$NONCE" $#
 }
 
-probe </dev/null
+(probe) </dev/null # a shell of its own: traps, IFS and all the rest end with it
