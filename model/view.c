@@ -292,7 +292,8 @@ static void preflight(struct view *v, int node)
                 arena_printf(v->arena, "its clock is off by %s s (more than %u s): certificates would not be valid yet or "
                                        "any more; set the clock (chrony, ntpd) and run again",
                              skew->value, p->clock_tolerance_s));
-    if (disk->state == TRI_TRUE && strtoull(disk->value, NULL, 10) < p->disk_free_mib)
+    bool untouched = view_fact(v, node, FACT_OURS)->state == TRI_FALSE; /* later it is we who use the disk */
+    if (untouched && disk->state == TRI_TRUE && strtoull(disk->value, NULL, 10) < p->disk_free_mib)
         trouble(v, node, true,
                 arena_printf(v->arena, "only %s MiB are free under /var/lib (at least %u are needed); free some space, or "
                                        "set spec.minDiskFree in the ReconcilePolicy",
