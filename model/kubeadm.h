@@ -9,8 +9,8 @@
 #define MODEL_KUBEADM_H
 
 #include "model/error.h"
-#include "model/value.h"
 #include "model/version.h"
+#include "model/want.h"
 
 /* One source of documents; each may be NULL. */
 struct kubeadm_layer {
@@ -65,5 +65,15 @@ int kubeadm_networks(struct arena *a, const struct kubeadm_input *in, struct kub
  * Every problem found, one sentence each, NULL-terminated (so the first is NULL when all is well). */
 const char *const *kubeadm_check_networks(struct arena *a, const struct kubeadm_networks *net, const char *vip,
                                           const char *const *masters, const char *const *nodes);
+
+/* What can be told of a want before any node was seen, when its images are resolved: the Clusterfile's documents merge
+ * for its version (ERR_INVALID as kubeadm_documents), and the ranges that it names, the VIP and the hosts that stay are
+ * apart (ERR_INVALID with all problems; ranges that only the defaults or an image name are checked when kubeadm's
+ * configuration is written). warnings: a NULL-terminated list in the want's arena, or NULL where it is not wanted. */
+int kubeadm_check_want(const struct want *w, const char *const **warnings, struct error **err);
+/* The layer of a Clusterfile. */
+struct kubeadm_layer kubeadm_layer_of(const struct want *w);
+/* The problems of kubeadm_check_networks as one error, or 0. */
+int kubeadm_refuse_networks(const char *const *problems, struct error **err);
 
 #endif

@@ -1,5 +1,7 @@
 #include "model/want.h"
 
+#include "model/kubeadm.h"
+
 #include "model/digest.h"
 #include "model/error.h"
 #include "model/render_key.h"
@@ -374,7 +376,7 @@ int want_finish(struct want *w, struct error **err)
 {
     if (w->n_hosts)
         qsort(w->hosts, w->n_hosts, sizeof *w->hosts, host_cmp);
-    if (check_images(w, err) < 0 || derive_constants(w, err) < 0)
+    if (check_images(w, err) < 0 || derive_constants(w, err) < 0 || kubeadm_check_want(w, NULL, err) < 0)
         return -1;
     derive_keys(w);
     return 0;

@@ -98,12 +98,7 @@ static int prepare(struct run_context *c, struct arena *a, struct kubeadm_input 
     *in = (struct kubeadm_input){
         .kubernetes_version = w->kubernetes_version,
         .image = f.image,
-        .file = {.name = "the Clusterfile",
-                 .init = w->init_configuration,
-                 .cluster = w->cluster_configuration,
-                 .join = w->join_configuration,
-                 .kube_proxy = w->kube_proxy_configuration,
-                 .kubelet = w->kubelet_configuration},
+        .file = kubeadm_layer_of(w),
         .domain = API_SERVER_DOMAIN,
         .vip = w->vip,
         .bind_port = w->bind_port,
@@ -117,13 +112,28 @@ static int prepare(struct run_context *c, struct arena *a, struct kubeadm_input 
     return 0;
 }
 
+/* Now the image's own ranges are known, too: the last moment at which they can be other ones. */
+static int check_networks(struct run_context *c, struct arena *a, const struct kubeadm_input *in, struct error **err)
+{
+    const struct want *w = c->want;
+    struct kubeadm_networks net;
+    const char **nodes = arena_alloc(a, (w->n_hosts + 1) * sizeof *nodes);
+    size_t n = 0;
+    for (size_t i = 0; i < w->n_hosts; i++)
+        if (w->hosts[i].listed)
+            nodes[n++] = w->hosts[i].address;
+    if (kubeadm_networks(a, in, &net, err) < 0)
+        return -1;
+    return kubeadm_refuse_networks(kubeadm_check_networks(a, &net, in->vip, in->masters, nodes), err);
+}
+
 int kubeadm_config_put(struct run_context *c, enum kubeadm_file which, const char *token, const char *ca_hash,
                        char **ret_path, struct error **err)
 {
     static const char *const names[] = {"kubeadm-init.yaml", "kubeadm-join-master.yaml", "kubeadm-join-node.yaml"};
-    _cleanup_(arena_freep) struct arena *a = arena_new();
+    _cleanup_(arena_wipep) struct arena *a = arena_new(); /* the token stands in it */
     struct kubeadm_input in;
-    if (prepare(c, a, &in, err) < 0)
+    if (prepare(c, a, &in, err) < 0 || (which == KUBEADM_FILE_INIT && check_networks(c, a, &in, err) < 0))
         return -1;
     in.which = which == KUBEADM_FILE_INIT          ? KUBEADM_INIT
                : which == KUBEADM_FILE_JOIN_MASTER ? KUBEADM_JOIN_MASTER

@@ -1,8 +1,6 @@
 #include "actions/means/probe.h"
 
 #include "actions/means/lvscare_pod.h"
-
-#include "actions/means/lvscare_pod.h"
 #include "model/value.h"
 
 #include <arpa/inet.h>

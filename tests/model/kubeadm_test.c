@@ -336,11 +336,53 @@ static void test_networks(void **state)
     assert_false(net.external_etcd);
 }
 
+/* What can be refused before any node was seen. */
+static void test_want(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *cluster, *join, *address, *words;
+    } rows[] = {
+        {NULL, NULL, "10.0.0.1", NULL},
+        {NULL, NULL, "100.64.0.1", NULL}, /* in the default pod range, which an image may change: told later */
+        {"Networking: {PodSubnet: 100.64.0.0/10}", NULL, "100.64.0.1", "the node 100.64.0.1 lies in the pod range"},
+        {"networking: {podSubnet: 10.1.0.0/16, serviceSubnet: 10.1.0.0/20}", NULL, "10.0.0.1", "overlap"},
+        {"networking: {serviceSubnet: 10.103.0.0/16}", NULL, "10.0.0.1", "the VIP 10.103.97.2 lies in the service range"},
+        {"networking: 7", NULL, "10.0.0.1", "the Clusterfile: ClusterConfiguration.networking must be a map"},
+        {NULL, "nodeRegistration: []", "10.0.0.1", "JoinConfiguration.nodeRegistration must be a map"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        _cleanup_(arena_freep) struct arena *a = arena_new();
+        _cleanup_(error_freep) struct error *err = NULL;
+        _cleanup_(text_free) struct text t = {0};
+        struct want_host host = {.address = rows[i].address, .roles = ROLE_MASTER, .listed = true};
+        struct want_host leaving = {.address = "10.1.0.1", .roles = ROLE_MASTER};
+        struct want_host hosts[] = {host, leaving};
+        struct want w = {.arena = a, .hosts = hosts, .n_hosts = 2, .kubernetes_version = "v1.28.0", .vip = "10.103.97.2",
+                         .bind_port = 6443};
+        w.cluster_configuration = rows[i].cluster ? yaml(a, rows[i].cluster) : NULL;
+        w.join_configuration = rows[i].join ? yaml(a, rows[i].join) : NULL;
+        assert_int_equal(kubeadm_check_want(&w, NULL, &err), rows[i].words ? -1 : 0);
+        if (err)
+            error_text(err, &t);
+        if (rows[i].words && !strstr(text_str(&t), rows[i].words))
+            fail_msg("%s", text_str(&t));
+    }
+    _cleanup_(arena_freep) struct arena *a = arena_new();
+    struct want w = {.arena = a, .kubernetes_version = "v1.20.0", .vip = "10.103.97.2", .bind_port = 6443};
+    const char *const *warnings = NULL;
+    w.init_configuration = yaml(a, "skipPhases: [x]");
+    assert_int_equal(kubeadm_check_want(&w, &warnings, NULL), 0);
+    assert_non_null(strstr(warnings[0], "InitConfiguration.skipPhases is not a field of"));
+    assert_null(warnings[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults), cmocka_unit_test(test_merged), cmocka_unit_test(test_fixed_point),
         cmocka_unit_test(test_rules),    cmocka_unit_test(test_errors), cmocka_unit_test(test_networks),
+        cmocka_unit_test(test_want),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
