@@ -314,8 +314,9 @@ static void test_lvscare(struct machine *m)
 
 #define EACH(X)                                                                                              \
     X(fresh_node)                                                                                            \
-    X(sections) X(hosts) X(stamps) X(rootfs) X(pki) X(ports) X(units) X(prepulled) X(registry_serving)       \
-        X(jobs) X(ipvs) X(netfilter) X(ipvs_loadable) X(lvscare)
+    X(sections)                                                                                              \
+    X(hosts) X(stamps) X(rootfs) X(pki) X(ports) X(units) X(prepulled) X(registry_serving) X(jobs) X(ipvs)   \
+        X(netfilter) X(ipvs_loadable) X(lvscare)
 EACH(MACHINE_RUN)
 
 int main(void)
