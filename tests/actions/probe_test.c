@@ -233,10 +233,16 @@ static void test_ipvs(struct machine *m)
     machine_true(m, WORKER, FACT_IPVS_KERNEL, "loaded");
     machine_true(m, WORKER, FACT_VIP_RULES, "ipvs 10.103.97.2:6443 10.0.0.9:6443,10.0.0.10:6443");
     machine_true(m, WORKER, FACT_VIP_ANSWERS, "");
-    machine_put(m, "/proc/net/ip_vs",
-                "TCP  0A676102:192B wlc \n  -> 0A000009:192B      Route   1      0          0\n");
-    machine_look(m, WORKER, SECTION_VIP);
-    machine_true(m, WORKER, FACT_VIP_RULES, "ipvs? 10.103.97.2:6443 10.0.0.9:6443");
+    static const char *const odd[] = {
+        "TCP  0A676102:192B wlc \n  -> 0A000009:192B      Masq   1      0          0\n",
+        "TCP  0A676102:192B rr \n  -> 0A000009:192B      Route   1      0          0\n",
+        "TCP  0A676102:192B rr persistent 300\n  -> 0A000009:192B      Masq   1      0          0\n",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
+        machine_put(m, "/proc/net/ip_vs", odd[i]);
+        machine_look(m, WORKER, SECTION_VIP);
+        machine_true(m, WORKER, FACT_VIP_RULES, "ipvs? 10.103.97.2:6443 10.0.0.9:6443");
+    }
 }
 
 #define NAT_HEAD "*nat\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [1:60]\n:RECONCILE-VIP - [0:0]\n"
@@ -315,7 +321,8 @@ static void test_lvscare(struct machine *m)
 #define EACH(X)                                                                                              \
     X(fresh_node)                                                                                            \
     X(sections)                                                                                              \
-    X(hosts) X(stamps) X(rootfs) X(pki) X(ports) X(units) X(prepulled) X(registry_serving) X(jobs) X(ipvs)   \
+    X(hosts)                                                                                                 \
+    X(stamps) X(rootfs) X(pki) X(ports) X(units) X(prepulled) X(registry_serving) X(jobs) X(ipvs)            \
         X(netfilter) X(ipvs_loadable) X(lvscare)
 EACH(MACHINE_RUN)
 
