@@ -69,11 +69,10 @@ def ratio(rows, mine, theirs, what="wall"):
 
 
 def clusterfile(path, addresses, key, image="oci:/nonexistent"):
-    """One master, the rest workers, in groups of fifty as people write them."""
+    """One master, the rest workers, each with an entry of its own, as generators write them."""
     with open(path, "w") as f:
         f.write("apiVersion: apps.sealos.io/v1beta1\nkind: Cluster\nmetadata:\n  name: bench\nspec:\n")
         f.write(f"  image:\n    - {image}\n  ssh:\n    user: root\n    pk: {key}\n  hosts:\n")
-        groups = [("master", addresses[:1])] + [("node", addresses[i:i + 50]) for i in range(1, len(addresses), 50)]
-        for role, ips in groups:
-            f.write("    - roles: [" + role + ", amd64]\n      ips:\n")
-            f.writelines(f"        - {ip}:22\n" for ip in ips)
+        for i, ip in enumerate(addresses):
+            role = "node" if i else "master"
+            f.write(f"    - ips:\n        - {ip}:22\n      roles:\n        - {role}\n        - amd64\n")

@@ -63,3 +63,7 @@ settled() {
     check 'the file has not been written' -- [ "$(stat -c '%i %Y %Z' "$CF")" = "$before" ]
     check 'the file is byte-identical' -- cmp "$CF" "$L/cluster/before"
 }
+# The image's scripts do as they are told (its scripts/common.sh): SCRIPT is a script's name without .sh
+fail_once() { in_ "$1" sh -c 'mkdir -p /run/lab-fail && : >"/run/lab-fail/$1"' - "$2"; } # N SCRIPT
+hold() { in_ "$1" sh -c ': >"/run/lab-hold-$1"' - "$2"; }                                # N SCRIPT: it waits
+release() { in_ "$1" rm -f "/run/lab-hold-$2"; }
