@@ -3,7 +3,7 @@
  * UPDATE_GOLDEN=1 writes them anew: read the difference before committing it. */
 #include "model/kubeadm.h"
 
-#include "schema/tree.h"
+#include "schema/read.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static const char *const versions[] = {"v1.20.15", "v1.23.17", "v1.25.16", "v1.28.15", "v1.29.14", "v1.31.7", "v1.34.1"};
 static const char *const which_names[] = {"init", "join-master", "join-worker"};
@@ -336,6 +337,61 @@ static void test_networks(void **state)
     assert_false(net.external_etcd);
 }
 
+/* The stand-in kubeadm has tables of its own of what each format allows, made by other hands: it must agree. */
+static void test_standin_agrees(void **state)
+{
+    (void)state;
+    static const char program[] =
+        "import glob, sys, yaml\n"
+        "sys.path.insert(0, 'testdata/images/standin/standin')\n"
+        "import kubeadm_schema\n"
+        "n = 0\n"
+        "for f in sorted(glob.glob('testdata/kubeadm/v*/*.yaml')):\n"
+        "    for d in yaml.safe_load_all(open(f)):\n"
+        "        wrong = kubeadm_schema.check(d, d['kind'], d['apiVersion'].split('/')[1])\n"
+        "        n += 1\n"
+        "        if wrong: sys.exit('%s: %s: %s' % (f, d['kind'], '; '.join(wrong)))\n"
+        "sys.exit(0 if n == 7 * 6 else 'only %d documents' % n)\n";
+    FILE *p = popen("python3 -B - >&2", "w");
+    assert_non_null(p);
+    assert_true(fputs(program, p) >= 0);
+    assert_int_equal(pclose(p), 0);
+}
+
+/* A public Clusterfile as `sealos gen` once printed it, all fields defaulted, merged into today's format. */
+static void test_generated(void **state)
+{
+    (void)state;
+    static const char path[] = SOURCE_DIR "/../shared/corpus/dual-stack-generated.yaml";
+    if (access(path, R_OK) < 0)
+        skip();
+    _cleanup_(arena_freep) struct arena *a = arena_new();
+    struct kubeadm_input in = input("v1.31.0", KUBEADM_INIT);
+    struct kubeadm_documents docs = {0};
+    struct kubeadm_networks net;
+    char *text = read_file(a, path);
+    struct error_list errors = {0}, warnings = {0};
+    _cleanup_(want_freep) struct want *want = NULL;
+    assert_int_equal(clusterfile_read(path, text, strlen(text), &want, &errors, &warnings), 0);
+    error_list_free(&warnings);
+    in.file = kubeadm_layer_of(want);
+    assert_int_equal(kubeadm_documents(a, &in, &docs, NULL), 0);
+    const struct value *cluster = doc_of(&docs, "ClusterConfiguration");
+    assert_int_equal(value_path(cluster, "apiServer.extraVolumes")->n, 3); /* six in the file */
+    assert_int_equal(value_path(cluster, "scheduler.extraVolumes")->n, 1);
+    for (size_t i = 0; i < value_path(cluster, "scheduler.extraArgs")->n; i++)
+        assert_string_not_equal(value_text(value_get(value_path(cluster, "scheduler.extraArgs")->items[i], "name"), ""),
+                                "feature-gates");
+    assert_null(value_get(cluster, "certificatesDir"));
+    assert_null(value_get(cluster, "componentConfigs"));
+    assert_int_equal(value_path(doc_of(&docs, "KubeletConfiguration"), "enforceNodeAllocatable")->n, 1);
+    assert_int_equal(kubeadm_networks(a, &in, &net, NULL), 0);
+    static const char *const nodes[] = {"192.168.0.10", "192.168.0.11", NULL};
+    const char *const *problems = kubeadm_check_networks(a, &net, "10.103.97.2", nodes, nodes);
+    if (problems[0])
+        fail_msg("%s", problems[0]);
+}
+
 /* What can be refused before any node was seen. */
 static void test_want(void **state)
 {
@@ -382,7 +438,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults), cmocka_unit_test(test_merged), cmocka_unit_test(test_fixed_point),
         cmocka_unit_test(test_rules),    cmocka_unit_test(test_errors), cmocka_unit_test(test_networks),
-        cmocka_unit_test(test_want),
+        cmocka_unit_test(test_want),     cmocka_unit_test(test_standin_agrees),
+        cmocka_unit_test(test_generated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
