@@ -498,7 +498,8 @@ int transport_exec(struct transport *t, const struct transport_exec *x, struct t
     struct transport_exec call = *x;
     call.what = x->what ? x->what : "run a program";
     struct run r = {.t = t, .x = &call, .ret = ret};
-    r.until_ms = ssh_now_ms() + 1000LL * (x->timeout_s ? x->timeout_s : t->command_s);
+    t->heard_ms = ssh_now_ms(); /* the silence of an idle connection says nothing */
+    r.until_ms = t->heard_ms + 1000LL * (x->timeout_s ? x->timeout_s : t->command_s);
     ret->out.max = x->out_max ? x->out_max : OUTPUT_MAX;
     ret->err.max = x->err_max ? x->err_max : OUTPUT_MAX;
     int rc = run_it(&r, e);

@@ -425,6 +425,19 @@ static void keys_of_every_kind(void **state)
     login_says(&g, "root\n");
 }
 
+/* In a child: libssh2 1.10 leaks an ECDSA key that it opened itself. */
+static void leaking_login(const struct transport_target *g)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        login_says(g, "root\n");
+        _exit(0);
+    }
+    int st = 1;
+    waitpid(pid, &st, 0);
+    assert_int_equal(st, 0);
+}
+
 static void passphrases(void **state)
 {
     (void)state;
@@ -436,7 +449,10 @@ static void passphrases(void **state)
         struct transport_target g = target(PLAIN);
         g.keys = &k;
         print_message("%s\n", names[i]);
-        login_says(&g, "root\n");
+        if (str_eq(names[i], "ec_secret"))
+            leaking_login(&g);
+        else
+            login_says(&g, "root\n");
         k.passphrase = SECRET("wrong");
         open_fails(&g, ERR_AUTH, "passphrase");
         open_fails(&g, ERR_AUTH, "wrong");
