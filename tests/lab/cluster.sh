@@ -2,6 +2,7 @@
 # cluster.sh: what scenarios that build clusters share; sourced after lib.sh.
 #   clusterfile MASTERS WORKERS   writes $CF: nodes 0… are masters, the next ones workers; $EXTRA_HOSTS, $EXTRA_SPEC,
 #                                 $EXTRA_POLICY are added as they stand
+#   add_host ROLE N, drop_host N  edit the hosts of $CF as a user would
 #   apply [CODE] [ARG…]           reconcile -f $CF; another exit code than CODE (0) fails
 #   planned                       the ids of the actions that `plan` shows, one a line
 #   kube N ARG…                   kubectl with admin rights on node N
@@ -24,6 +25,12 @@ clusterfile() {
         printf '%s' "${EXTRA_HOSTS-}"
         printf -- '---\napiVersion: reconcile/v1\nkind: ReconcilePolicy\nspec:\n  minDiskFree: 100\n%s' "${EXTRA_POLICY-}"
     } >"$CF"
+}
+add_host() {
+    sed -i "s|^  hosts:\$|&\n    - ips: [\"$(addr "$2")\"]\n      roles: [$1]|" "$CF"
+}
+drop_host() {
+    sed -i "/^    - ips: \[\"$(addr "$1")\"\]\$/,+1d" "$CF"
 }
 apply() {
     local code=0
