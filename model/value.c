@@ -178,18 +178,24 @@ bool value_is_null(const struct value *v)
 {
     if (!v || v->kind == VALUE_NULL)
         return true;
-    return v->kind == VALUE_SCALAR && v->plain &&
-           (!*v->text || str_eq(v->text, "~") || str_eq(v->text, "null") || str_eq(v->text, "Null") ||
-            str_eq(v->text, "NULL"));
+    if (v->kind != VALUE_SCALAR || !v->plain)
+        return false;
+    const char *t = v->text;
+    if (*t != 'n' && *t != 'N') /* asked of every scalar: most answers end here */
+        return !*t || str_eq(t, "~");
+    return str_eq(t, "null") || str_eq(t, "Null") || str_eq(t, "NULL");
 }
 
 enum value_truth value_truth(const struct value *v)
 {
     if (!v || v->kind != VALUE_SCALAR || !v->plain)
         return VALUE_NEITHER;
-    if (str_eq(v->text, "true") || str_eq(v->text, "True") || str_eq(v->text, "TRUE"))
+    const char *t = v->text;
+    if (*t != 't' && *t != 'T' && *t != 'f' && *t != 'F')
+        return VALUE_NEITHER;
+    if (str_eq(t, "true") || str_eq(t, "True") || str_eq(t, "TRUE"))
         return VALUE_YES;
-    if (str_eq(v->text, "false") || str_eq(v->text, "False") || str_eq(v->text, "FALSE"))
+    if (str_eq(t, "false") || str_eq(t, "False") || str_eq(t, "FALSE"))
         return VALUE_NO;
     return VALUE_NEITHER;
 }

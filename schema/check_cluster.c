@@ -6,7 +6,8 @@
 /* Shapes that the schema has already complained about are passed over here. */
 
 struct seen { /* an address and where it stands */
-    char text[ADDRESS_TEXT];
+    unsigned char bytes[16];
+    bool ipv6;
     const struct value *value;
 };
 
@@ -20,12 +21,17 @@ struct census {
 static int seen_cmp(const void *pa, const void *pb)
 {
     const struct seen *a = pa, *b = pb;
-    int c = strcmp(a->text, b->text);
-    if (c)
-        return c;
-    return a->value->line != b->value->line
-               ? (a->value->line < b->value->line ? -1 : 1)
-               : (a->value->column > b->value->column) - (a->value->column < b->value->column);
+    int c = memcmp(a->bytes, b->bytes, sizeof a->bytes);
+    if (c || a->ipv6 != b->ipv6)
+        return c ? c : a->ipv6 - b->ipv6;
+    if (a->value->line != b->value->line)
+        return a->value->line < b->value->line ? -1 : 1;
+    return (a->value->column > b->value->column) - (a->value->column < b->value->column);
+}
+
+static bool same_machine(const struct seen *a, const struct seen *b)
+{
+    return a->ipv6 == b->ipv6 && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
 static void check_duplicates(struct census *n)
@@ -33,13 +39,14 @@ static void check_duplicates(struct census *n)
     if (n->n)
         qsort(n->seen, n->n, sizeof *n->seen, seen_cmp);
     for (size_t i = 1, first = 0; i < n->n; i++) {
-        if (strcmp(n->seen[i].text, n->seen[first].text) != 0) {
+        if (!same_machine(&n->seen[i], &n->seen[first])) {
             first = i;
             continue;
         }
         struct error **err = error_list_add(n->c->errors);
-        source_error_value(n->c->source, err, n->seen[i].value, "the address %s stands twice",
-                           n->seen[i].text);
+        struct address a;
+        address_parse(n->seen[i].value->text, &a);
+        source_error_value(n->c->source, err, n->seen[i].value, "the address %s stands twice", a.text);
         error_hint(err, "it is at line %d, column %d first; a machine is named once, with all its roles",
                    n->seen[first].value->line, n->seen[first].value->column);
     }
@@ -51,7 +58,8 @@ static void check_address(struct census *n, const struct value *v)
     if (v->kind != VALUE_SCALAR || address_parse(v->text, &a))
         return;
     struct seen *s = mem_push(&n->seen, &n->n, &n->cap, sizeof *n->seen);
-    memcpy(s->text, a.text, sizeof s->text);
+    memcpy(s->bytes, a.bytes, sizeof s->bytes);
+    s->ipv6 = a.ipv6;
     s->value = v;
     if (a.ipv6 && v->text[0] != '[' && str_ends(v->text, ":22")) {
         struct error **err = error_list_add(n->c->warnings);

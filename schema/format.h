@@ -10,6 +10,7 @@
 #define ADDRESS_TEXT 46 /* INET6_ADDRSTRLEN */
 
 struct address {
+    unsigned char bytes[16]; /* network order; of IPv4 the first four, the others 0 */
     char text[ADDRESS_TEXT]; /* canonical (RFC 5952), without brackets and port */
     uint16_t port;           /* 0: none was written */
     bool ipv6;

@@ -60,11 +60,11 @@ static bool number_text(const char *s)
 {
     if (str_eq(s, ".inf") || str_eq(s, "-.inf") || str_eq(s, ".nan"))
         return true;
-    if (!isdigit((unsigned char)*s) && !strchr("+-.", *s))
+    if (!strpbrk(s, "0123456789") || s[strspn(s, "0123456789.eE+-")] != 0) /* an address, say */
         return false;
     char *end;
     strtod(s, &end);
-    return *s && *end == 0 && s[strspn(s, "0123456789.eE+-")] == 0 && strpbrk(s, "0123456789");
+    return *end == 0 && *s != 'e' && *s != 'E';
 }
 
 static unsigned type_of(const struct value *v)

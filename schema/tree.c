@@ -15,6 +15,17 @@ static char *token_copy(struct arena *a, struct fy_token *token, size_t *ret_len
     return arena_strndup(a, text ? text : "", len);
 }
 
+/* A plain scalar on one line is its bytes: no need to have libfyaml put them together. */
+static char *scalar_text(struct build *b, struct fy_event *e, enum fy_scalar_style style, size_t *ret_len)
+{
+    const struct fy_mark *start = fy_event_start_mark(e), *end = fy_event_end_mark(e);
+    if (style == FYSS_PLAIN && start && end && start->line == end->line) {
+        *ret_len = end->input_pos - start->input_pos;
+        return arena_strndup(b->arena, b->source->text + start->input_pos, *ret_len);
+    }
+    return token_copy(b->arena, e->scalar.value, ret_len);
+}
+
 static char *anchor_name(struct arena *a, struct fy_token *token)
 {
     size_t len;
@@ -102,7 +113,7 @@ static int on_scalar(struct build *b, struct fy_event *e)
     struct value *v = arena_alloc(b->arena, sizeof *v);
     enum fy_scalar_style style = fy_token_scalar_style(e->scalar.value);
     size_t len = 0;
-    v->text = token_copy(b->arena, e->scalar.value, &len);
+    v->text = scalar_text(b, e, style, &len);
     v->plain = style == FYSS_PLAIN;
     v->kind = !fy_event_start_mark(e) ? VALUE_NULL : VALUE_SCALAR;
     if (e->scalar.tag && (tag_is(e->scalar.tag, ":str") || tag_is(e->scalar.tag, "!"))) {
