@@ -27,14 +27,14 @@ int ip_cmp(const struct ip *a, const struct ip *b); /* IPv4 first, then by value
 
 /* "10.0.0.0/8"; host bits may be set and are dropped, as kubeadm does it. A bare address is not a range. */
 bool cidr_parse(const char *s, struct cidr *ret);
-/* Up to max ranges from "10.96.0.0/22,fd00::/116" (dual stack), spaces around commas allowed. Returns how many, or
- * -1: a part is no range, or there are more than max. The text "" has none. */
+/* Up to max ranges from "10.96.0.0/22,fd00::/116" (dual stack), spaces around commas allowed. Returns how
+ * many, or -1: a part is no range, or there are more than max. The text "" has none. */
 int cidr_list_parse(const char *s, struct cidr *ret, size_t max);
 void cidr_text(const struct cidr *c, char ret[CIDR_TEXT]);
 bool cidr_contains(const struct cidr *c, const struct ip *ip);
 bool cidr_overlaps(const struct cidr *a, const struct cidr *b);
-/* The n-th address of the range (0: its base); false when the range is smaller. The API server's own service address
- * is number 1 of each service range. */
+/* The n-th address of the range (0: its base); false when the range is smaller. The API server's own service
+ * address is number 1 of each service range. */
 bool cidr_nth(const struct cidr *c, uint32_t n, struct ip *ret);
 
 #endif

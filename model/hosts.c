@@ -61,7 +61,8 @@ static bool managed(const char *w, size_t n, const struct hosts_entry *entries, 
 }
 
 /* One line without the managed names; nothing when it gave no other. */
-static void copy_line(const char *line, size_t len, const struct hosts_entry *entries, size_t n, struct text *out)
+static void copy_line(const char *line, size_t len, const struct hosts_entry *entries, size_t n,
+                      struct text *out)
 {
     size_t body = body_len(line, len), at = 0, w_len, kept = 0, hit = 0;
     const char *w;

@@ -8,10 +8,8 @@ void kubeadm_layer_fill(struct kubeadm_layer *layer, const struct value *const *
         const char *kind;
         const struct value **slot;
     } kinds[] = {
-        {"InitConfiguration", &layer->init},
-        {"ClusterConfiguration", &layer->cluster},
-        {"JoinConfiguration", &layer->join},
-        {"KubeProxyConfiguration", &layer->kube_proxy},
+        {"InitConfiguration", &layer->init},       {"ClusterConfiguration", &layer->cluster},
+        {"JoinConfiguration", &layer->join},       {"KubeProxyConfiguration", &layer->kube_proxy},
         {"KubeletConfiguration", &layer->kubelet},
     };
     for (size_t i = 0; i < n; i++)
@@ -33,8 +31,8 @@ static void set_default(struct kubeadm_pass *p, struct value *map, const char *k
         set_text(p, map, key, text);
 }
 
-static int normal_layer(struct kubeadm_pass *p, const struct kubeadm_type *t, const char *kind, const char *layer,
-                        const struct value *doc, struct value **ret)
+static int normal_layer(struct kubeadm_pass *p, const struct kubeadm_type *t, const char *kind,
+                        const char *layer, const struct value *doc, struct value **ret)
 {
     if (kubeadm_normalise(p, t, doc, kind, ret) < 0)
         return layer ? error_wrap(p->err, "%s", layer) : -1;
@@ -42,8 +40,8 @@ static int normal_layer(struct kubeadm_pass *p, const struct kubeadm_type *t, co
 }
 
 /* Moves a text from one place to another unless that one is taken. */
-static void move(struct kubeadm_pass *p, struct value *from, const char *key, struct value *to, const char *map,
-                 const char *new_key)
+static void move(struct kubeadm_pass *p, struct value *from, const char *key, struct value *to,
+                 const char *map, const char *new_key)
 {
     const char *text = value_text(value_get(from, key), NULL);
     if (!text)
@@ -52,8 +50,8 @@ static void move(struct kubeadm_pass *p, struct value *from, const char *key, st
     set_default(p, value_make(p->a, to, map), new_key, text);
 }
 
-/* Both documents of a layer at once: the wait for the control plane stands in the one up to v1beta3 and in the other
- * since, and in the internal form always in `timeouts`. */
+/* Both documents of a layer at once: the wait for the control plane stands in the one up to v1beta3 and in
+ * the other since, and in the internal form always in `timeouts`. */
 static int add_init_layer(struct kubeadm_pass *p, const struct kubeadm_layer *layer, struct value *init,
                           struct value *cluster)
 {
@@ -61,7 +59,8 @@ static int add_init_layer(struct kubeadm_pass *p, const struct kubeadm_layer *la
     if (normal_layer(p, &kubeadm_init_type, "InitConfiguration", layer->name, layer->init, &i) < 0 ||
         normal_layer(p, &kubeadm_cluster_type, "ClusterConfiguration", layer->name, layer->cluster, &c) < 0)
         return -1;
-    move(p, value_get(c, "apiServer"), "timeoutForControlPlane", i, "timeouts", "controlPlaneComponentHealthCheck");
+    move(p, value_get(c, "apiServer"), "timeoutForControlPlane", i, "timeouts",
+         "controlPlaneComponentHealthCheck");
     kubeadm_merge(p, &kubeadm_init_type, init, i);
     kubeadm_merge(p, &kubeadm_cluster_type, cluster, c);
     return 0;
@@ -121,7 +120,8 @@ static void set_registration(struct kubeadm_pass *p, struct value *doc, const st
     struct value *r = value_make(p->a, doc, "nodeRegistration"), *args = value_get(r, "kubeletExtraArgs");
     const char *name = value_text(value_get(r, "name"), NULL), *socket = socket_of(p, doc, in);
     if (name && in->which != KUBEADM_INIT && !in->node_name) {
-        kubeadm_warn(p, "JoinConfiguration.nodeRegistration.name would give all nodes the name %s: left out", name);
+        kubeadm_warn(p, "JoinConfiguration.nodeRegistration.name would give all nodes the name %s: left out",
+                     name);
         value_remove(r, "name");
     }
     if (in->node_name)
@@ -160,16 +160,20 @@ static void set_cluster(struct kubeadm_pass *p, struct value *c, const struct ku
     value_set(p->a, value_make(p->a, c, "apiServer"), "certSANs", value_path(holder, "apiServer.certSANs"));
 }
 
-static void set_kubelet(struct kubeadm_pass *p, struct value *k, const struct kubeadm_input *in, const char *socket)
+static void set_kubelet(struct kubeadm_pass *p, struct value *k, const struct kubeadm_input *in,
+                        const char *socket)
 {
     const char *driver = value_text(value_get(k, "cgroupDriver"), NULL);
     if (in->cgroup_driver) {
         if (driver && !str_eq(driver, in->cgroup_driver))
-            kubeadm_warn(p, "KubeletConfiguration.cgroupDriver is %s, but the container runtime uses %s: the latter is taken",
+            kubeadm_warn(p,
+                         "KubeletConfiguration.cgroupDriver is %s, but the container runtime uses %s: the "
+                         "latter is taken",
                          driver, in->cgroup_driver);
         set_text(p, k, "cgroupDriver", in->cgroup_driver);
     }
-    if (version_at_least(&p->version, 1, 27)) { /* before, these are flags, which the image's unit file sets */
+    if (version_at_least(&p->version, 1,
+                         27)) { /* before, these are flags, which the image's unit file sets */
         set_default(p, k, "containerRuntimeEndpoint", socket);
         set_default(p, k, "imageServiceEndpoint", endpoint_url(p->a, in->image_endpoint));
     }
@@ -211,7 +215,8 @@ static int init_layers(struct kubeadm_pass *p, const struct kubeadm_input *in, s
 {
     *init = kubeadm_default_init(p, in);
     *cluster = kubeadm_default_cluster(p);
-    if (add_init_layer(p, &in->image, *init, *cluster) < 0 || add_init_layer(p, &in->file, *init, *cluster) < 0)
+    if (add_init_layer(p, &in->image, *init, *cluster) < 0 ||
+        add_init_layer(p, &in->file, *init, *cluster) < 0)
         return -1;
     set_cluster(p, *cluster, in);
     return 0;
@@ -246,7 +251,8 @@ static int init_documents(struct kubeadm_pass *p, const struct kubeadm_input *in
     kubeadm_prune_kubelet(p, kubelet);
     const char *api = kubeadm_api_text(p->api);
     push_doc(p, api, "InitConfiguration", kubeadm_emit(p, &kubeadm_init_type, init, "InitConfiguration"));
-    push_doc(p, api, "ClusterConfiguration", kubeadm_emit(p, &kubeadm_cluster_type, cluster, "ClusterConfiguration"));
+    push_doc(p, api, "ClusterConfiguration",
+             kubeadm_emit(p, &kubeadm_cluster_type, cluster, "ClusterConfiguration"));
     push_doc(p, "kubelet.config.k8s.io/v1beta1", "KubeletConfiguration", kubelet);
     push_doc(p, "kubeproxy.config.k8s.io/v1alpha1", "KubeProxyConfiguration", proxy);
     return 0;
@@ -277,7 +283,8 @@ static int join_documents(struct kubeadm_pass *p, const struct kubeadm_input *in
     set_discovery(p, join, in);
     if (in->which == KUBEADM_JOIN_MASTER) {
         struct value *cp = value_make(p->a, join, "controlPlane");
-        value_remove(cp, "certificateKey"); /* the CAs are in place: with a key kubeadm would fetch them again */
+        value_remove(cp,
+                     "certificateKey"); /* the CAs are in place: with a key kubeadm would fetch them again */
         set_endpoint(p, cp, in);
     } else {
         value_remove(join, "controlPlane");
@@ -290,19 +297,23 @@ static int join_documents(struct kubeadm_pass *p, const struct kubeadm_input *in
 static int begin(struct kubeadm_pass *p, const struct kubeadm_input *in)
 {
     if (!version_parse(in->kubernetes_version, &p->version))
-        return error_set(p->err, ERR_INVALID, "\"%s\" is not a version of Kubernetes", in->kubernetes_version);
+        return error_set(p->err, ERR_INVALID, "\"%s\" is not a version of Kubernetes",
+                         in->kubernetes_version);
     p->api = version_kubeadm_api(&p->version);
     if (p->api == KUBEADM_NONE)
-        return error_set(p->err, ERR_INVALID, "Kubernetes %s is too old: its kubeadm reads no format from v1beta2 on",
+        return error_set(p->err, ERR_INVALID,
+                         "Kubernetes %s is too old: its kubeadm reads no format from v1beta2 on",
                          in->kubernetes_version);
     return 0;
 }
 
-int kubeadm_documents(struct arena *a, const struct kubeadm_input *in, struct kubeadm_documents *ret, struct error **err)
+int kubeadm_documents(struct arena *a, const struct kubeadm_input *in, struct kubeadm_documents *ret,
+                      struct error **err)
 {
     struct kubeadm_documents out = {0};
     struct kubeadm_pass p = {.a = a, .out = &out, .err = err};
-    if (begin(&p, in) < 0 || (in->which == KUBEADM_INIT ? init_documents(&p, in) : join_documents(&p, in)) < 0)
+    if (begin(&p, in) < 0 ||
+        (in->which == KUBEADM_INIT ? init_documents(&p, in) : join_documents(&p, in)) < 0)
         return -1;
     *ret = out;
     return 0;
@@ -316,7 +327,8 @@ static unsigned node_mask(const struct value *args, const char *name, unsigned o
     return otherwise;
 }
 
-int kubeadm_networks(struct arena *a, const struct kubeadm_input *in, struct kubeadm_networks *ret, struct error **err)
+int kubeadm_networks(struct arena *a, const struct kubeadm_input *in, struct kubeadm_networks *ret,
+                     struct error **err)
 {
     struct kubeadm_documents out = {0};
     struct kubeadm_pass p = {.a = a, .out = &out, .err = err};
@@ -329,14 +341,17 @@ int kubeadm_networks(struct arena *a, const struct kubeadm_input *in, struct kub
         .dns_domain = value_text(value_path(c, "networking.dnsDomain"), "cluster.local"),
         .external_etcd = value_path(c, "etcd.external") != NULL,
     };
-    const struct value *sans = value_path(c, "apiServer.certSANs"), *args = value_path(c, "controllerManager.extraArgs");
+    const struct value *sans = value_path(c, "apiServer.certSANs"),
+                       *args = value_path(c, "controllerManager.extraArgs");
     const char **list = arena_alloc(a, (sans->n + 1) * sizeof *list);
     for (size_t i = 0; i < sans->n; i++)
         list[i] = value_text(sans->items[i], "");
     net.cert_sans = list;
     /* kube-controller-manager's defaults */
-    net.node_mask_v4 = node_mask(args, "node-cidr-mask-size-ipv4", node_mask(args, "node-cidr-mask-size", 24));
-    net.node_mask_v6 = node_mask(args, "node-cidr-mask-size-ipv6", node_mask(args, "node-cidr-mask-size", 64));
+    net.node_mask_v4 =
+        node_mask(args, "node-cidr-mask-size-ipv4", node_mask(args, "node-cidr-mask-size", 24));
+    net.node_mask_v6 =
+        node_mask(args, "node-cidr-mask-size-ipv6", node_mask(args, "node-cidr-mask-size", 64));
     for (size_t i = 0; args && i < args->n; i++)
         if (str_eq(value_text(value_get(args->items[i], "name"), ""), "allocate-node-cidrs") &&
             str_eq(value_text(value_get(args->items[i], "value"), ""), "false"))

@@ -34,7 +34,10 @@ static void read_ranges(struct problems *p, const char *what, const char *text, 
     *ret = (struct range_list){.what = what};
     ret->n = cidr_list_parse(text, ret->ranges, ARRAY_LEN(ret->ranges));
     if (ret->n < 0)
-        say(p, "networking.%sSubnet \"%s\" must be a range such as 10.96.0.0/22, or two of them, comma-separated", what, text);
+        say(p,
+            "networking.%sSubnet \"%s\" must be a range such as 10.96.0.0/22, or two of them, "
+            "comma-separated",
+            what, text);
     else if (ret->n == 2 && ret->ranges[0].base.v6 == ret->ranges[1].base.v6)
         say(p, "networking.%sSubnet \"%s\": of two ranges one must be IPv4 and the other IPv6", what, text);
 }
@@ -49,7 +52,8 @@ static void check_sizes(struct problems *p, const struct range_list *services, c
         unsigned bits = (c->base.v6 ? 128 : 32) - c->prefix;
         cidr_text(c, text);
         if (bits > 20)
-            say(p, "the service range %s is too large: the API server takes at most /%d", text, c->base.v6 ? 108 : 12);
+            say(p, "the service range %s is too large: the API server takes at most /%d", text,
+                c->base.v6 ? 108 : 12);
         else if (bits < 4)
             say(p, "the service range %s is too small: kubeadm wants at least 10 addresses", text);
     }
@@ -58,15 +62,20 @@ static void check_sizes(struct problems *p, const struct range_list *services, c
         unsigned mask = c->base.v6 ? net->node_mask_v6 : net->node_mask_v4;
         cidr_text(c, text);
         if (mask && mask < c->prefix)
-            say(p, "the pod range %s is smaller than one node's share of it, /%u "
-                   "(controllerManager.extraArgs node-cidr-mask-size)", text, mask);
+            say(p,
+                "the pod range %s is smaller than one node's share of it, /%u "
+                "(controllerManager.extraArgs node-cidr-mask-size)",
+                text, mask);
         else if (mask && mask - c->prefix > 16)
-            say(p, "the pod range %s gives more than 65536 shares of /%u: the controller manager refuses that "
-                   "(controllerManager.extraArgs node-cidr-mask-size)", text, mask);
+            say(p,
+                "the pod range %s gives more than 65536 shares of /%u: the controller manager refuses that "
+                "(controllerManager.extraArgs node-cidr-mask-size)",
+                text, mask);
     }
 }
 
-static void check_outside(struct problems *p, const char *what, const char *address, const struct range_list *list)
+static void check_outside(struct problems *p, const char *what, const char *address,
+                          const struct range_list *list)
 {
     struct ip ip;
     char text[CIDR_TEXT];
@@ -79,7 +88,8 @@ static void check_outside(struct problems *p, const char *what, const char *addr
         }
 }
 
-static void check_vip(struct problems *p, const char *vip, const char *const *masters, const char *const *nodes)
+static void check_vip(struct problems *p, const char *vip, const char *const *masters,
+                      const char *const *nodes)
 {
     struct ip ip, other;
     if (!ip_parse(vip, &ip)) {
@@ -96,8 +106,9 @@ static void check_vip(struct problems *p, const char *vip, const char *const *ma
         }
 }
 
-const char *const *kubeadm_check_networks(struct arena *a, const struct kubeadm_networks *net, const char *vip,
-                                          const char *const *masters, const char *const *nodes)
+const char *const *kubeadm_check_networks(struct arena *a, const struct kubeadm_networks *net,
+                                          const char *vip, const char *const *masters,
+                                          const char *const *nodes)
 {
     struct problems p = {.a = a};
     struct range_list pods, services;

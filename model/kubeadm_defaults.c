@@ -54,7 +54,8 @@ struct value *kubeadm_default_cluster(struct kubeadm_pass *p)
         {"audit-policy-file", "/etc/kubernetes/audit-policy.yml"},
         {"enable-aggregator-routing", "true"},
     };
-    static const char *const manager_args[][2] = {{"bind-address", "0.0.0.0"}, {"cluster-signing-duration", "876000h"}};
+    static const char *const manager_args[][2] = {{"bind-address", "0.0.0.0"},
+                                                  {"cluster-signing-duration", "876000h"}};
     /* before 1.19 under another name, and with a ceiling (facts section 4.2) */
     static const char *const old_manager_args[][2] = {{"bind-address", "0.0.0.0"},
                                                       {"experimental-cluster-signing-duration", "87600h"}};
@@ -99,7 +100,8 @@ struct value *kubeadm_default_join(struct kubeadm_pass *p)
 
 struct value *kubeadm_default_kubelet(struct kubeadm_pass *p)
 {
-    /* Only what differs from the kubelet's own defaults, or what these once were: the rest is its release's business. */
+    /* Only what differs from the kubelet's own defaults, or what these once were: the rest is its release's
+     * business. */
     static const struct {
         const char *path, *value;
         bool plain; /* a number, true or false */

@@ -24,14 +24,15 @@ static struct value *emit_args(struct kubeadm_pass *p, const struct value *args,
             continue;
         }
         if (value_get(out, name))
-            kubeadm_warn(p, "%s: %s is given more than once, which %s cannot say: the last one counts", path, name,
-                         kubeadm_api_text(p->api));
+            kubeadm_warn(p, "%s: %s is given more than once, which %s cannot say: the last one counts", path,
+                         name, kubeadm_api_text(p->api));
         value_set(p->a, out, name, v);
     }
     return out;
 }
 
-static struct value *emit_list(struct kubeadm_pass *p, const struct kubeadm_field *f, const struct value *in, const char *path)
+static struct value *emit_list(struct kubeadm_pass *p, const struct kubeadm_field *f, const struct value *in,
+                               const char *path)
 {
     struct value *out = value_list(p->a);
     for (size_t i = 0; i < in->n; i++)
@@ -39,7 +40,8 @@ static struct value *emit_list(struct kubeadm_pass *p, const struct kubeadm_fiel
     return out;
 }
 
-static struct value *emit_field(struct kubeadm_pass *p, const struct kubeadm_field *f, const struct value *v, const char *path)
+static struct value *emit_field(struct kubeadm_pass *p, const struct kubeadm_field *f, const struct value *v,
+                                const char *path)
 {
     switch (f->shape) {
     case SHAPE_MAP:
@@ -54,7 +56,8 @@ static struct value *emit_field(struct kubeadm_pass *p, const struct kubeadm_fie
     }
 }
 
-struct value *kubeadm_emit(struct kubeadm_pass *p, const struct kubeadm_type *t, const struct value *in, const char *path)
+struct value *kubeadm_emit(struct kubeadm_pass *p, const struct kubeadm_type *t, const struct value *in,
+                           const char *path)
 {
     struct value *out = value_map(p->a);
     for (size_t i = 0; i < t->n; i++) {
@@ -64,8 +67,8 @@ struct value *kubeadm_emit(struct kubeadm_pass *p, const struct kubeadm_type *t,
             continue;
         const char *here = arena_printf(p->a, "%s.%s", path, f->name);
         if ((f->since && p->api < f->since) || (f->until && p->api > f->until)) {
-            kubeadm_warn(p, "%s is not a field of %s, the format of v%u.%u: left out", here, kubeadm_api_text(p->api),
-                         p->version.major, p->version.minor);
+            kubeadm_warn(p, "%s is not a field of %s, the format of v%u.%u: left out", here,
+                         kubeadm_api_text(p->api), p->version.major, p->version.minor);
             continue;
         }
         struct value *emitted = emit_field(p, f, v, here);

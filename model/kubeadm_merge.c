@@ -15,7 +15,8 @@ void kubeadm_warn(struct kubeadm_pass *p, const char *fmt, ...)
     for (size_t i = 0; i < p->out->n_warnings; i++)
         seen = seen || str_eq(p->out->warnings[i], text_str(&t));
     if (!seen) {
-        const char **slot = arena_push(p->a, &p->out->warnings, &p->out->n_warnings, &p->out->cap_warnings, sizeof(char *));
+        const char **slot =
+            arena_push(p->a, &p->out->warnings, &p->out->n_warnings, &p->out->cap_warnings, sizeof(char *));
         *slot = arena_strdup(p->a, text_str(&t));
     }
     text_free(&t);
@@ -48,7 +49,8 @@ static void add_text(struct arena *a, struct value *list, const char *text, bool
     value_push(a, list, value_string(a, text));
 }
 
-static int texts(struct kubeadm_pass *p, const struct value *in, const char *path, bool any_case, struct value **ret)
+static int texts(struct kubeadm_pass *p, const struct value *in, const char *path, bool any_case,
+                 struct value **ret)
 {
     struct value *list = value_list(p->a);
     if (in->kind == VALUE_SCALAR) /* one text where a list of them is meant */
@@ -113,8 +115,8 @@ bool kubeadm_has_arg(const struct value *args, const char *name)
     return false;
 }
 
-/* All of over's values of one name (an argument may be given several times). Null stays, as a mark that the argument
- * is not wanted: what is computed later looks for it, and nothing of it is emitted. */
+/* All of over's values of one name (an argument may be given several times). Null stays, as a mark that the
+ * argument is not wanted: what is computed later looks for it, and nothing of it is emitted. */
 static void take_args(struct arena *a, struct value *to, const struct value *over, const char *name)
 {
     for (size_t i = 0; i < over->n; i++)
@@ -154,11 +156,14 @@ void kubeadm_set_arg(struct arena *a, struct value *args, const char *name, cons
 
 /* ---- into the internal form */
 
-static int scalar_in(struct kubeadm_pass *p, enum kubeadm_shape shape, const struct value *in, const char *path,
-                     struct value **ret)
+static int scalar_in(struct kubeadm_pass *p, enum kubeadm_shape shape, const struct value *in,
+                     const char *path, struct value **ret)
 {
     if (in->kind != VALUE_SCALAR)
-        return wrong(p, in, path, shape == SHAPE_TEXT ? "a text" : shape == SHAPE_BOOL ? "true or false" : "a number");
+        return wrong(p, in, path,
+                     shape == SHAPE_TEXT   ? "a text"
+                     : shape == SHAPE_BOOL ? "true or false"
+                                           : "a number");
     if (!*in->text) /* Go's zero value: says nothing */
         return 0;
     if (shape == SHAPE_TEXT) {
@@ -192,8 +197,8 @@ static int gates_in(struct kubeadm_pass *p, const struct value *in, const char *
     return 0;
 }
 
-static int list_in(struct kubeadm_pass *p, const struct kubeadm_field *f, const struct value *in, const char *path,
-                   struct value **ret)
+static int list_in(struct kubeadm_pass *p, const struct kubeadm_field *f, const struct value *in,
+                   const char *path, struct value **ret)
 {
     if (in->kind != VALUE_LIST)
         return wrong(p, in, path, "a list");
@@ -208,8 +213,8 @@ static int list_in(struct kubeadm_pass *p, const struct kubeadm_field *f, const 
     return 0;
 }
 
-static int field_in(struct kubeadm_pass *p, const struct kubeadm_field *f, const struct value *in, const char *path,
-                    struct value **ret)
+static int field_in(struct kubeadm_pass *p, const struct kubeadm_field *f, const struct value *in,
+                    const char *path, struct value **ret)
 {
     switch (f->shape) {
     case SHAPE_TEXT:
@@ -246,8 +251,8 @@ static int field_in(struct kubeadm_pass *p, const struct kubeadm_field *f, const
     return 0;
 }
 
-int kubeadm_normalise(struct kubeadm_pass *p, const struct kubeadm_type *t, const struct value *in, const char *path,
-                      struct value **ret)
+int kubeadm_normalise(struct kubeadm_pass *p, const struct kubeadm_type *t, const struct value *in,
+                      const char *path, struct value **ret)
 {
     struct value *out = value_map(p->a);
     *ret = out;
@@ -290,7 +295,8 @@ static void merge_named(struct kubeadm_pass *p, struct value *base, const struct
     }
 }
 
-static void merge_field(struct kubeadm_pass *p, const struct kubeadm_field *f, struct value *base, const struct value *v)
+static void merge_field(struct kubeadm_pass *p, const struct kubeadm_field *f, struct value *base,
+                        const struct value *v)
 {
     struct value *have = value_get(base, f->name);
     if (f->shape == SHAPE_MAP && have)
@@ -308,7 +314,8 @@ static void merge_field(struct kubeadm_pass *p, const struct kubeadm_field *f, s
         value_set(p->a, base, f->name, value_clone(p->a, v));
 }
 
-void kubeadm_merge(struct kubeadm_pass *p, const struct kubeadm_type *t, struct value *base, const struct value *over)
+void kubeadm_merge(struct kubeadm_pass *p, const struct kubeadm_type *t, struct value *base,
+                   const struct value *over)
 {
     if (t == &kubeadm_etcd_type) { /* mutually exclusive: the stronger layer's choice stands */
         if (value_get(over, "external"))

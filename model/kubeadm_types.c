@@ -5,14 +5,14 @@
 #define B2 KUBEADM_V1BETA2
 #define B3 KUBEADM_V1BETA3
 #define B4 KUBEADM_V1BETA4
-#define FIELDS(f)                                                                                                      \
-    {                                                                                                                  \
-        (f), ARRAY_LEN(f)                                                                                              \
+#define FIELDS(f)                                                                                            \
+    {                                                                                                        \
+        (f), ARRAY_LEN(f)                                                                                    \
     }
 
 static const struct kubeadm_field bootstrap_token_fields[] = {
-    {"token", SHAPE_TEXT},    {"description", SHAPE_TEXT}, {"ttl", SHAPE_TEXT},
-    {"expires", SHAPE_TEXT},  {"usages", SHAPE_TEXTS},     {"groups", SHAPE_TEXTS},
+    {"token", SHAPE_TEXT},   {"description", SHAPE_TEXT}, {"ttl", SHAPE_TEXT},
+    {"expires", SHAPE_TEXT}, {"usages", SHAPE_TEXTS},     {"groups", SHAPE_TEXTS},
 };
 static const struct kubeadm_type bootstrap_token_type = FIELDS(bootstrap_token_fields);
 

@@ -1,5 +1,6 @@
-/* kubeadm's configuration types (kubernetes: cmd/kubeadm/app/apis/kubeadm/v1beta2, v1beta3, v1beta4) as tables: the
- * right spelling of every field, its shape, and which versions of the format have it. Private to kubeadm*.c. */
+/* kubeadm's configuration types (kubernetes: cmd/kubeadm/app/apis/kubeadm/v1beta2, v1beta3, v1beta4) as
+ * tables: the right spelling of every field, its shape, and which versions of the format have it. Private to
+ * kubeadm*.c. */
 #ifndef MODEL_KUBEADM_TYPES_H
 #define MODEL_KUBEADM_TYPES_H
 
@@ -31,8 +32,10 @@ struct kubeadm_type {
     size_t n;
 };
 
-extern const struct kubeadm_type kubeadm_init_type, kubeadm_cluster_type, kubeadm_join_type, kubeadm_etcd_type;
-const struct kubeadm_field *kubeadm_field_find(const struct kubeadm_type *t, const char *name); /* any letter case */
+extern const struct kubeadm_type kubeadm_init_type, kubeadm_cluster_type, kubeadm_join_type,
+    kubeadm_etcd_type;
+const struct kubeadm_field *kubeadm_field_find(const struct kubeadm_type *t,
+                                               const char *name); /* any letter case */
 
 /* What one call of kubeadm_documents carries along. */
 struct kubeadm_pass {
@@ -45,13 +48,15 @@ struct kubeadm_pass {
 void kubeadm_warn(struct kubeadm_pass *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* A user's document into the one internal form; *ret is a map, empty for NULL. path is for messages. */
-int kubeadm_normalise(struct kubeadm_pass *p, const struct kubeadm_type *t, const struct value *in, const char *path,
-                      struct value **ret);
-void kubeadm_merge(struct kubeadm_pass *p, const struct kubeadm_type *t, struct value *base, const struct value *over);
+int kubeadm_normalise(struct kubeadm_pass *p, const struct kubeadm_type *t, const struct value *in,
+                      const char *path, struct value **ret);
+void kubeadm_merge(struct kubeadm_pass *p, const struct kubeadm_type *t, struct value *base,
+                   const struct value *over);
 /* For documents that have no table here (kubelet, kube-proxy) and unknown fields. */
 void kubeadm_merge_any(struct arena *a, struct value *base, const struct value *over);
 /* The internal form into the format of p->api. */
-struct value *kubeadm_emit(struct kubeadm_pass *p, const struct kubeadm_type *t, const struct value *in, const char *path);
+struct value *kubeadm_emit(struct kubeadm_pass *p, const struct kubeadm_type *t, const struct value *in,
+                           const char *path);
 /* Into a list of the internal form of extraArgs. */
 void kubeadm_set_arg(struct arena *a, struct value *args, const char *name, const char *value);
 bool kubeadm_has_arg(const struct value *args, const char *name);
@@ -65,9 +70,11 @@ struct value *kubeadm_default_proxy(struct kubeadm_pass *p, const struct kubeadm
 
 /* Takes away the feature gates and fields that the version does not know. */
 void kubeadm_prune_gates(struct kubeadm_pass *p, struct value *gates, const char *path, bool of_kubeadm);
-const char *kubeadm_prune_gate_arg(struct kubeadm_pass *p, const char *text, const char *path); /* NULL: none is left */
+const char *kubeadm_prune_gate_arg(struct kubeadm_pass *p, const char *text,
+                                   const char *path); /* NULL: none is left */
 void kubeadm_prune_kubelet(struct kubeadm_pass *p, struct value *kubelet);
-/* The right spelling of a top-level field of kubelet's or kube-proxy's document; key itself where we do not know it. */
+/* The right spelling of a top-level field of kubelet's or kube-proxy's document; key itself where we do not
+ * know it. */
 const char *kubeadm_component_name(const char *key, bool of_kubelet);
 
 #endif

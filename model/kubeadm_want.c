@@ -25,8 +25,9 @@ int kubeadm_refuse_networks(const char *const *problems, struct error **err)
             text_addf(&t, "%s%s", i ? "\n" : "", problems[i]);
         error_detail(err, text_str(&t));
     }
-    return error_hint(err, "set networking.podSubnet and networking.serviceSubnet in a ClusterConfiguration, or "
-                           "another VIP in spec.env: defaultVIP=…");
+    return error_hint(err,
+                      "set networking.podSubnet and networking.serviceSubnet in a ClusterConfiguration, or "
+                      "another VIP in spec.env: defaultVIP=…");
 }
 
 /* Addresses of the hosts that stay: all of them, or masters only. NULL-terminated. */
@@ -40,7 +41,8 @@ static const char *const *addresses(struct arena *a, const struct want *w, bool 
     return list;
 }
 
-static int check_ranges(struct arena *a, const struct kubeadm_input *in, const char *const *nodes, struct error **err)
+static int check_ranges(struct arena *a, const struct kubeadm_input *in, const char *const *nodes,
+                        struct error **err)
 {
     struct kubeadm_networks net;
     if (kubeadm_networks(a, in, &net, err) < 0)
@@ -51,7 +53,8 @@ static int check_ranges(struct arena *a, const struct kubeadm_input *in, const c
 }
 
 /* Every document once, with stand-ins for what only a node can say. */
-static int check_documents(struct arena *a, struct kubeadm_input *in, struct text *warnings, struct error **err)
+static int check_documents(struct arena *a, struct kubeadm_input *in, struct text *warnings,
+                           struct error **err)
 {
     for (int which = KUBEADM_INIT; which <= KUBEADM_JOIN_WORKER; which++) {
         struct kubeadm_documents docs;

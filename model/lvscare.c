@@ -35,12 +35,14 @@ void lvscare_canonical(const struct lvscare_pod *p, struct text *out)
         text_addf(out, " odd=%s", p->odd);
 }
 
-/* Plain where YAML reads it back as this text, as Sealos' writer has it; else in double quotes, whose escapes are JSON's. */
+/* Plain where YAML reads it back as this text, as Sealos' writer has it; else in double quotes, whose escapes
+ * are JSON's. */
 static void scalar(struct text *out, const char *s)
 {
     size_t plain = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789./:_@-");
-    bool letter = strpbrk(s, "ghijklmpqrstuvwxyzGHIJKLMPQRSTUVWXYZ/") != NULL; /* not a number in any notation */
-    bool dots = strchr(s, '.') != strrchr(s, '.');                              /* an address */
+    bool letter =
+        strpbrk(s, "ghijklmpqrstuvwxyzGHIJKLMPQRSTUVWXYZ/") != NULL; /* not a number in any notation */
+    bool dots = strchr(s, '.') != strrchr(s, '.');                   /* an address */
     static const char *const words[] = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"};
     bool word = false;
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
@@ -62,8 +64,9 @@ void lvscare_write(const struct lvscare_pod *p, struct text *out)
 {
     size_t n;
     _cleanup_(mem_freep) const char **rs = sorted(p, &n);
-    text_add(out, "apiVersion: v1\nkind: Pod\nmetadata:\n  creationTimestamp: null\n  name: " LVSCARE_POD_NAME "\n"
-                  "  namespace: kube-system\nspec:\n  containers:\n  - args:\n    - care\n    - --vs\n");
+    text_add(out,
+             "apiVersion: v1\nkind: Pod\nmetadata:\n  creationTimestamp: null\n  name: " LVSCARE_POD_NAME "\n"
+             "  namespace: kube-system\nspec:\n  containers:\n  - args:\n    - care\n    - --vs\n");
     arg(out, p->vs);
     text_add(out, "    - --health-path\n    - /healthz\n    - --health-schem\n    - https\n");
     for (size_t i = 0; i < n; i++) {
@@ -78,9 +81,11 @@ void lvscare_write(const struct lvscare_pod *p, struct text *out)
     }
     text_add(out, "    image: ");
     scalar(out, p->image);
-    text_add(out, "\n    imagePullPolicy: IfNotPresent\n    name: " LVSCARE_POD_NAME "\n    resources: {}\n"
-                  "    securityContext:\n      privileged: true\n    volumeMounts:\n"
-                  "    - mountPath: /lib/modules\n      name: lib-modules\n      readOnly: true\n"
-                  "  hostNetwork: true\n  priorityClassName: system-node-critical\n  volumes:\n"
-                  "  - hostPath:\n      path: /lib/modules\n      type: \"\"\n    name: lib-modules\nstatus: {}\n");
+    text_add(
+        out,
+        "\n    imagePullPolicy: IfNotPresent\n    name: " LVSCARE_POD_NAME "\n    resources: {}\n"
+        "    securityContext:\n      privileged: true\n    volumeMounts:\n"
+        "    - mountPath: /lib/modules\n      name: lib-modules\n      readOnly: true\n"
+        "  hostNetwork: true\n  priorityClassName: system-node-critical\n  volumes:\n"
+        "  - hostPath:\n      path: /lib/modules\n      type: \"\"\n    name: lib-modules\nstatus: {}\n");
 }

@@ -1,5 +1,5 @@
-/* The lvscare static pod on workers, kept as Sealos writes it (facts section 5): it holds the VIP's virtual server and
- * its real servers in the kernel, and takes out what does not answer. */
+/* The lvscare static pod on workers, kept as Sealos writes it (facts section 5): it holds the VIP's virtual
+ * server and its real servers in the kernel, and takes out what does not answer. */
 #ifndef MODEL_LVSCARE_H
 #define MODEL_LVSCARE_H
 
@@ -14,8 +14,9 @@ struct lvscare_pod {
     const char *const *rs; /* HOST:PORT each, any order */
     size_t n_rs;
     const char *image;
-    const char *node_ip;   /* the worker's own address, or NULL */
-    const char *odd;       /* only of one that was read: what else would make it serve otherwise, comma-separated; NULL */
+    const char *node_ip; /* the worker's own address, or NULL */
+    const char
+        *odd; /* only of one that was read: what else would make it serve otherwise, comma-separated; NULL */
 };
 
 /* What the pod means, on one line, equal for pods that do the same:

@@ -14,10 +14,12 @@ bool version_parse(const char *s, struct version *ret);
 int version_cmp(const struct version *a, const struct version *b);
 /* to's minor minus from's; over a major's border ±1000, which no rule about skew allows. */
 int version_minor_distance(const struct version *from, const struct version *to);
-bool version_at_least(const struct version *v, unsigned major, unsigned minor); /* pre-releases count as their release */
+bool version_at_least(const struct version *v, unsigned major,
+                      unsigned minor); /* pre-releases count as their release */
 
-/* kubeadm's configuration format. v1beta2 came with 1.15, v1beta3 with 1.22, v1beta4 with 1.31; each kubeadm still
- * reads its predecessor's for some releases, but writes its newest (kubernetes: cmd/kubeadm/app/apis/kubeadm). */
+/* kubeadm's configuration format. v1beta2 came with 1.15, v1beta3 with 1.22, v1beta4 with 1.31; each kubeadm
+ * still reads its predecessor's for some releases, but writes its newest (kubernetes:
+ * cmd/kubeadm/app/apis/kubeadm). */
 enum kubeadm_api { KUBEADM_NONE, KUBEADM_V1BETA2, KUBEADM_V1BETA3, KUBEADM_V1BETA4 };
 enum kubeadm_api version_kubeadm_api(const struct version *v); /* KUBEADM_NONE: older than 1.15 */
 const char *kubeadm_api_text(enum kubeadm_api api);            /* "kubeadm.k8s.io/v1beta3", or NULL */

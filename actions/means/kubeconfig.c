@@ -32,19 +32,20 @@ static bool url_like(const char *s)
 static int check_server(const char *server, const char *tls_server_name, struct error **err)
 {
     if (!url_like(server))
-        return error_set(err, ERR_INVALID, "\"%s\" is not the URL of an API server (https://HOST:PORT)", server);
+        return error_set(err, ERR_INVALID, "\"%s\" is not the URL of an API server (https://HOST:PORT)",
+                         server);
     if (tls_server_name && (!*tls_server_name || strpbrk(tls_server_name, " \t\n\"'\\#{}[],&*")))
         return error_set(err, ERR_INVALID, "\"%s\" is not a host name", tls_server_name);
     return 0;
 }
 
-int kubeconfig_make(const char *ca_crt, const char *ca_key, const struct kubeconfig_spec *spec, struct text *ret,
-                    struct error **err)
+int kubeconfig_make(const char *ca_crt, const char *ca_key, const struct kubeconfig_spec *spec,
+                    struct text *ret, struct error **err)
 {
     _cleanup_(text_wipe) struct text crt = {0}, key = {0}, ca = {0}, out = {0}, user = {0};
     if (check_server(spec->server, spec->tls_server_name, err) < 0 ||
-        pki_user_new(ca_crt, ca_key, spec->user, &spec->kubernetes, spec->node_name, spec->days, spec->now, &crt, &key,
-                     err) < 0)
+        pki_user_new(ca_crt, ca_key, spec->user, &spec->kubernetes, spec->node_name, spec->days, spec->now,
+                     &crt, &key, err) < 0)
         return -1;
     _cleanup_(arena_freep) struct arena *a = arena_new();
     struct x509_info info;
@@ -57,11 +58,14 @@ int kubeconfig_make(const char *ca_crt, const char *ca_key, const struct kubecon
     text_addf(&out, "\n    server: \"%s\"\n", spec->server);
     if (spec->tls_server_name)
         text_addf(&out, "    tls-server-name: \"%s\"\n", spec->tls_server_name);
-    text_addf(&out, "  name: " CLUSTER_NAME "\ncontexts:\n- context:\n    cluster: " CLUSTER_NAME "\n    user: %s\n",
+    text_addf(&out,
+              "  name: " CLUSTER_NAME "\ncontexts:\n- context:\n    cluster: " CLUSTER_NAME
+              "\n    user: %s\n",
               text_str(&user));
-    text_addf(&out, "  name: \"%s@" CLUSTER_NAME "\"\ncurrent-context: \"%s@" CLUSTER_NAME "\"\n", info.common_name,
-              info.common_name);
-    text_addf(&out, "kind: Config\npreferences: {}\nusers:\n- name: %s\n  user:\n    client-certificate-data: ",
+    text_addf(&out, "  name: \"%s@" CLUSTER_NAME "\"\ncurrent-context: \"%s@" CLUSTER_NAME "\"\n",
+              info.common_name, info.common_name);
+    text_addf(&out,
+              "kind: Config\npreferences: {}\nusers:\n- name: %s\n  user:\n    client-certificate-data: ",
               text_str(&user));
     add_base64(&out, &crt);
     text_add(&out, "\n    client-key-data: ");
@@ -94,22 +98,24 @@ static int parse(struct arena *a, const char *text, size_t len, struct value **r
         return not_one(err, "it is not YAML");
     if (!str_eq(value_text(value_get(*root, "kind"), NULL), "Config"))
         return not_one(err, "kind is not Config");
-    struct value *context = value_get(
-        named(*root, "contexts", value_text(value_get(*root, "current-context"), NULL)), "context");
-    *cluster = value_get(named(*root, "clusters", value_text(value_get(context, "cluster"), NULL)), "cluster");
+    struct value *context =
+        value_get(named(*root, "contexts", value_text(value_get(*root, "current-context"), NULL)), "context");
+    *cluster =
+        value_get(named(*root, "clusters", value_text(value_get(context, "cluster"), NULL)), "cluster");
     *user = value_get(named(*root, "users", value_text(value_get(context, "user"), NULL)), "user");
     if (!*cluster || (*cluster)->kind != VALUE_MAP)
         return not_one(err, "its current context names no cluster of it");
     return 0;
 }
 
-int kubeconfig_set_server(const char *text, size_t len, const char *server, const char *tls_server_name, struct text *ret,
-                          struct error **err)
+int kubeconfig_set_server(const char *text, size_t len, const char *server, const char *tls_server_name,
+                          struct text *ret, struct error **err)
 {
     _cleanup_(arena_wipep) struct arena *a = arena_new();
     _cleanup_(text_wipe) struct text out = {0};
     struct value *root = NULL, *cluster = NULL, *user = NULL;
-    if (check_server(server, tls_server_name, err) < 0 || parse(a, text, len, &root, &cluster, &user, err) < 0)
+    if (check_server(server, tls_server_name, err) < 0 ||
+        parse(a, text, len, &root, &cluster, &user, err) < 0)
         return -1;
     if (!value_get(cluster, "certificate-authority-data") || !value_get(user, "client-certificate-data") ||
         !value_get(user, "client-key-data")) /* paths would mean nothing on another machine */
@@ -144,7 +150,8 @@ static bool decode(const char *s, struct text *out)
     return ok;
 }
 
-int kubeconfig_read(struct arena *a, const char *text, size_t len, struct kubeconfig_info *ret, struct error **err)
+int kubeconfig_read(struct arena *a, const char *text, size_t len, struct kubeconfig_info *ret,
+                    struct error **err)
 {
     _cleanup_(text_wipe) struct text ca = {0}, crt = {0};
     struct value *root = NULL, *cluster = NULL, *user = NULL;
@@ -155,7 +162,8 @@ int kubeconfig_read(struct arena *a, const char *text, size_t len, struct kubeco
     if (!decode(value_text(value_get(cluster, "certificate-authority-data"), ""), &ca) ||
         !decode(value_text(value_get(user, "client-certificate-data"), ""), &crt))
         return not_one(err, "it does not hold its certificates itself");
-    if (x509_read(a, text_str(&ca), &authority, err) < 0 || x509_read(a, text_str(&crt), &info.client, err) < 0)
+    if (x509_read(a, text_str(&ca), &authority, err) < 0 ||
+        x509_read(a, text_str(&crt), &info.client, err) < 0)
         return error_wrap(err, "a kubeconfig's certificate");
     info.server = value_text(value_get(cluster, "server"), "");
     memcpy(info.ca_sha256, authority.sha256, sizeof info.ca_sha256);

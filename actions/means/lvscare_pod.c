@@ -31,7 +31,15 @@ static void push_parts(struct arena *a, struct list *l, const char *text)
 }
 
 /* lvscare's options (facts section 5). */
-enum option { OPTION_VS, OPTION_RS, OPTION_HEALTH_PATH, OPTION_HEALTH_SCHEM, OPTION_SCHEDULER, OPTION_QUIET, OPTION_ODD };
+enum option {
+    OPTION_VS,
+    OPTION_RS,
+    OPTION_HEALTH_PATH,
+    OPTION_HEALTH_SCHEM,
+    OPTION_SCHEDULER,
+    OPTION_QUIET,
+    OPTION_ODD
+};
 static const struct {
     const char *name;
     enum option option;
@@ -98,9 +106,11 @@ static void read_args(struct reading *r, const struct value *args)
     if (start == 0)
         push(r->a, &r->odd, "command");
     for (size_t i = start; args && i < args->n; i++) {
-        const char *arg = value_text(args->items[i], ""), *name = arg + strspn(arg, "-"), *equals = strchr(name, '=');
+        const char *arg = value_text(args->items[i], ""), *name = arg + strspn(arg, "-"),
+                   *equals = strchr(name, '=');
         size_t n = equals ? (size_t)(equals - name) : strlen(name), k = 0;
-        while (k < ARRAY_LEN(options) && !(strlen(options[k].name) == n && memcmp(options[k].name, name, n) == 0))
+        while (k < ARRAY_LEN(options) &&
+               !(strlen(options[k].name) == n && memcmp(options[k].name, name, n) == 0))
             k++;
         if (k == ARRAY_LEN(options) || *arg != '-') {
             push_parts(r->a, &r->odd, arg);
@@ -136,15 +146,16 @@ static const char *joined(struct arena *a, const struct list *l)
     return l->n ? arena_strdup(a, text_str(&t)) : NULL;
 }
 
-int lvscare_pod_read(struct arena *a, const char *yaml, size_t len, struct lvscare_pod *ret, struct error **err)
+int lvscare_pod_read(struct arena *a, const char *yaml, size_t len, struct lvscare_pod *ret,
+                     struct error **err)
 {
     struct value *pod = NULL;
     struct reading r = {.a = a};
     if (tree_parse_one(a, LVSCARE_POD_NAME ".yaml", yaml, len, &pod, err) < 0)
         return -1;
     const struct value *containers = value_path(pod, "spec.containers");
-    if (!str_eq(value_text(value_get(pod, "kind"), NULL), "Pod") || !containers || containers->kind != VALUE_LIST ||
-        containers->n != 1)
+    if (!str_eq(value_text(value_get(pod, "kind"), NULL), "Pod") || !containers ||
+        containers->kind != VALUE_LIST || containers->n != 1)
         return error_set(err, ERR_INVALID, "not a pod with one container");
     const struct value *container = containers->items[0], *args = value_get(container, "args");
     read_args(&r, args && args->kind == VALUE_LIST ? args : NULL);

@@ -54,9 +54,11 @@ const char *pki_bundle_script(void)
     /* Byte for byte, so that the digest here is that of the files there. */
     return "d=" PKI_DIRECTORY "\n"
            "echo 'BEGIN reconcile-pki 1'\n"
-           "for f in ca.crt ca.key front-proxy-ca.crt front-proxy-ca.key etcd/ca.crt etcd/ca.key sa.key sa.pub; do\n"
+           "for f in ca.crt ca.key front-proxy-ca.crt front-proxy-ca.key etcd/ca.crt etcd/ca.key sa.key "
+           "sa.pub; do\n"
            "  if [ -f \"$d/$f\" ]; then\n"
-           "    printf 'file %s %s\\n' \"$f\" \"$(($(wc -c <\"$d/$f\")))\" && cat \"$d/$f\" && echo || exit 1\n"
+           "    printf 'file %s %s\\n' \"$f\" \"$(($(wc -c <\"$d/$f\")))\" && cat \"$d/$f\" && echo || exit "
+           "1\n"
            "  else\n"
            "    printf 'absent %s\\n' \"$f\"\n"
            "  fi\n"
@@ -152,7 +154,8 @@ int pki_bundle_parse(const char *text, size_t len, struct pki_bundle *ret, struc
     }
     for (int i = 0; i < PKI_FILES; i++)
         if (!seen[i])
-            return error_set(err, ERR_PROTOCOL, "the PKI in the answer says nothing of %s", pki_files[i].path);
+            return error_set(err, ERR_PROTOCOL, "the PKI in the answer says nothing of %s",
+                             pki_files[i].path);
     *ret = b;
     b = (struct pki_bundle){0};
     return 0;

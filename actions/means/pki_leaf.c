@@ -46,8 +46,8 @@ static const struct {
     [PKI_APISERVER] = {PKI_CA_CRT, PKI_CA_KEY, "kube-apiserver", GROUP_NONE, X509_SERVER},
     [PKI_APISERVER_KUBELET_CLIENT] = {PKI_CA_CRT, PKI_CA_KEY, "kube-apiserver-kubelet-client", GROUP_ADMINS,
                                       X509_CLIENT},
-    [PKI_FRONT_PROXY_CLIENT] = {PKI_FRONT_PROXY_CA_CRT, PKI_FRONT_PROXY_CA_KEY, "front-proxy-client", GROUP_NONE,
-                                X509_CLIENT},
+    [PKI_FRONT_PROXY_CLIENT] = {PKI_FRONT_PROXY_CA_CRT, PKI_FRONT_PROXY_CA_KEY, "front-proxy-client",
+                                GROUP_NONE, X509_CLIENT},
     [PKI_APISERVER_ETCD_CLIENT] = {PKI_ETCD_CA_CRT, PKI_ETCD_CA_KEY, "kube-apiserver-etcd-client",
                                    GROUP_MASTERS_ONCE, X509_CLIENT},
     [PKI_ETCD_SERVER] = {PKI_ETCD_CA_CRT, PKI_ETCD_CA_KEY, NULL, GROUP_NONE, X509_SERVER | X509_CLIENT},
@@ -85,7 +85,8 @@ static int apiserver_names(struct arena *a, const struct pki_node *node, struct 
         struct ip ip;
         char text[IP_TEXT];
         if (!cidr_nth(&ranges[i], 1, &ip))
-            return error_set(err, ERR_INVALID, "the service subnet \"%s\" has no room for the API server's address",
+            return error_set(err, ERR_INVALID,
+                             "the service subnet \"%s\" has no room for the API server's address",
                              node->service_subnet);
         ip_text(&ip, text);
         push(a, s, text);
@@ -95,8 +96,8 @@ static int apiserver_names(struct arena *a, const struct pki_node *node, struct 
     return 0;
 }
 
-int pki_leaf_new(const struct pki_bundle *b, const struct pki_node *node, enum pki_leaf leaf, struct text *ret_crt,
-                 struct text *ret_key, struct error **err)
+int pki_leaf_new(const struct pki_bundle *b, const struct pki_node *node, enum pki_leaf leaf,
+                 struct text *ret_crt, struct text *ret_key, struct error **err)
 {
     _cleanup_(arena_freep) struct arena *a = arena_new();
     struct names s = {0};
@@ -116,8 +117,8 @@ int pki_leaf_new(const struct pki_bundle *b, const struct pki_node *node, enum p
         .days = node->days,
         .now = node->now,
     };
-    if (x509_leaf_new(text_str(&b->files[leaves[leaf].ca_crt]), text_str(&b->files[leaves[leaf].ca_key]), &spec,
-                      ret_crt, ret_key, err) < 0)
+    if (x509_leaf_new(text_str(&b->files[leaves[leaf].ca_crt]), text_str(&b->files[leaves[leaf].ca_key]),
+                      &spec, ret_crt, ret_key, err) < 0)
         return error_wrap(err, "make the certificate %s", pki_leaf_paths[leaf]);
     return 0;
 }
@@ -139,8 +140,8 @@ const char *pki_user_name(enum pki_user user)
 }
 
 int pki_user_new(const char *ca_crt, const char *ca_key, enum pki_user user, const struct version *kubernetes,
-                 const char *node_name, unsigned days, int64_t now, struct text *ret_crt, struct text *ret_key,
-                 struct error **err)
+                 const char *node_name, unsigned days, int64_t now, struct text *ret_crt,
+                 struct text *ret_key, struct error **err)
 {
     _cleanup_(mem_freep) char *name = NULL;
     if (user == PKI_KUBELET) {

@@ -16,7 +16,8 @@
 int x509_error(struct error **err, enum error_code code, const char *what)
 {
     unsigned long last = ERR_peek_last_error();
-    const char *reason = last ? ERR_reason_error_string(last) : NULL; /* never data: that could quote the input */
+    const char *reason =
+        last ? ERR_reason_error_string(last) : NULL; /* never data: that could quote the input */
     ERR_clear_error();
     return reason ? error_set(err, code, "%s: %s", what, reason) : error_set(err, code, "%s", what);
 }
@@ -37,7 +38,8 @@ int x509_load_key(const char *pem, EVP_PKEY **ret, struct error **err)
     _cleanup_(bio_freep) BIO *bio = BIO_new_mem_buf(pem, -1);
     EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, x509_no_passphrase, &encrypted) : NULL;
     if (!key)
-        return x509_error(err, ERR_INVALID, encrypted ? "the private key is encrypted" : "not a PEM private key");
+        return x509_error(err, ERR_INVALID,
+                          encrypted ? "the private key is encrypted" : "not a PEM private key");
     *ret = key;
     return 0;
 }
@@ -144,9 +146,11 @@ static bool set_dates(X509 *crt, unsigned days, int64_t now, const X509 *ca)
 static bool set_subject(X509 *crt, const char *organisation, const char *common_name)
 {
     X509_NAME *name = X509_get_subject_name(crt);
-    return (!organisation || X509_NAME_add_entry_by_txt(name, "O", MBSTRING_UTF8, (const unsigned char *)organisation,
-                                                        -1, -1, 0) == 1) &&
-           X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)common_name, -1, -1, 0) == 1;
+    return (!organisation ||
+            X509_NAME_add_entry_by_txt(name, "O", MBSTRING_UTF8, (const unsigned char *)organisation, -1, -1,
+                                       0) == 1) &&
+           X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)common_name, -1, -1,
+                                      0) == 1;
 }
 
 static bool add_extension(X509 *crt, const X509 *issuer, int nid, const char *value)
@@ -165,8 +169,9 @@ static bool add_name(GENERAL_NAMES *list, const char *text)
     bool address = ip_parse(text, &ip);
     GENERAL_NAME *name = GENERAL_NAME_new();
     ASN1_STRING *value = address ? ASN1_OCTET_STRING_new() : ASN1_IA5STRING_new();
-    bool ok = name && value &&
-              (address ? ASN1_STRING_set(value, ip.bytes, ip.v6 ? 16 : 4) : ASN1_STRING_set(value, text, -1)) == 1;
+    bool ok =
+        name && value &&
+        (address ? ASN1_STRING_set(value, ip.bytes, ip.v6 ? 16 : 4) : ASN1_STRING_set(value, text, -1)) == 1;
     if (!ok) {
         GENERAL_NAME_free(name);
         ASN1_STRING_free(value);
@@ -179,7 +184,8 @@ static bool add_name(GENERAL_NAMES *list, const char *text)
     return false;
 }
 
-/* Built as a structure, not through OpenSSL's configuration syntax: a name with a comma would be two there. */
+/* Built as a structure, not through OpenSSL's configuration syntax: a name with a comma would be two there.
+ */
 static bool add_names(X509 *crt, const char *const *names)
 {
     if (!names || !names[0])
@@ -204,8 +210,8 @@ static int sign(X509 *crt, EVP_PKEY *with, struct error **err)
     return 0;
 }
 
-int x509_ca_new(const char *common_name, unsigned days, int64_t now, struct text *ret_crt, struct text *ret_key,
-                struct error **err)
+int x509_ca_new(const char *common_name, unsigned days, int64_t now, struct text *ret_crt,
+                struct text *ret_key, struct error **err)
 {
     _cleanup_(pkey_freep) EVP_PKEY *key = NULL;
     _cleanup_(x509_freep) X509 *crt = X509_new();
@@ -213,12 +219,13 @@ int x509_ca_new(const char *common_name, unsigned days, int64_t now, struct text
     const char *names[] = {common_name, NULL};
     if (make_key(&key, err) < 0)
         return -1;
-    bool ok = crt && X509_set_version(crt, X509_VERSION_3) == 1 && set_serial(crt) && set_dates(crt, days, now, NULL) &&
-              set_subject(crt, NULL, common_name) &&
-              X509_set_issuer_name(crt, X509_get_subject_name(crt)) == 1 && X509_set_pubkey(crt, key) == 1 &&
-              add_extension(crt, crt, NID_key_usage, "critical,digitalSignature,keyEncipherment,keyCertSign") &&
-              add_extension(crt, crt, NID_basic_constraints, "critical,CA:TRUE") &&
-              add_extension(crt, crt, NID_subject_key_identifier, "hash") && add_names(crt, names);
+    bool ok =
+        crt && X509_set_version(crt, X509_VERSION_3) == 1 && set_serial(crt) &&
+        set_dates(crt, days, now, NULL) && set_subject(crt, NULL, common_name) &&
+        X509_set_issuer_name(crt, X509_get_subject_name(crt)) == 1 && X509_set_pubkey(crt, key) == 1 &&
+        add_extension(crt, crt, NID_key_usage, "critical,digitalSignature,keyEncipherment,keyCertSign") &&
+        add_extension(crt, crt, NID_basic_constraints, "critical,CA:TRUE") &&
+        add_extension(crt, crt, NID_subject_key_identifier, "hash") && add_names(crt, names);
     if (!ok)
         return x509_error(err, ERR_INTERNAL, "cannot make a CA certificate");
     if (sign(crt, key, err) < 0 || write_crt(crt, &pem, err) < 0 || write_key(key, &priv, err) < 0)
@@ -234,7 +241,8 @@ static bool fill_leaf(X509 *crt, EVP_PKEY *key, X509 *ca, const struct x509_leaf
                         : leaf->usage == X509_SERVER               ? "serverAuth"
                                                                    : "clientAuth";
     return X509_set_version(crt, X509_VERSION_3) == 1 && set_serial(crt) &&
-           set_dates(crt, leaf->days, leaf->now, ca) && set_subject(crt, leaf->organisation, leaf->common_name) &&
+           set_dates(crt, leaf->days, leaf->now, ca) &&
+           set_subject(crt, leaf->organisation, leaf->common_name) &&
            X509_set_issuer_name(crt, X509_get_subject_name(ca)) == 1 && X509_set_pubkey(crt, key) == 1 &&
            add_extension(crt, ca, NID_key_usage, "critical,digitalSignature,keyEncipherment") &&
            add_extension(crt, ca, NID_ext_key_usage, usage) &&

@@ -21,8 +21,8 @@ static inline void x509_freep(X509 **x)
 
 /* Sets err from OpenSSL's queue, which is emptied; returns -1. */
 int x509_error(struct error **err, enum error_code code, const char *what);
-/* OpenSSL asks it for the passphrase of anything encrypted (without it, it would ask the terminal): there is none.
- * ctx: a bool that becomes true, or NULL. */
+/* OpenSSL asks it for the passphrase of anything encrypted (without it, it would ask the terminal): there is
+ * none. ctx: a bool that becomes true, or NULL. */
 int x509_no_passphrase(char *buf, int size, int rwflag, void *ctx);
 int x509_load(const char *pem, X509 **ret, struct error **err);
 int x509_load_key(const char *pem, EVP_PKEY **ret, struct error **err);

@@ -113,7 +113,8 @@ int x509_read(struct arena *a, const char *pem, struct x509_info *ret, struct er
 int x509_public_sha256(const char *pub, char ret[DIGEST_HEX], struct error **err)
 {
     _cleanup_(bio_freep) BIO *bio = BIO_new_mem_buf(pub, -1);
-    _cleanup_(pkey_freep) EVP_PKEY *key = bio ? PEM_read_bio_PUBKEY(bio, NULL, x509_no_passphrase, NULL) : NULL;
+    _cleanup_(pkey_freep) EVP_PKEY *key =
+        bio ? PEM_read_bio_PUBKEY(bio, NULL, x509_no_passphrase, NULL) : NULL;
     unsigned char *der = NULL;
     int n = key ? i2d_PUBKEY(key, &der) : 0;
     if (!der_digest(der, n, ret))

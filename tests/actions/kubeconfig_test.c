@@ -2,10 +2,10 @@
 
 #include "schema/tree.h"
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <cmocka.h>
 
 #include <string.h>
 
@@ -53,9 +53,12 @@ static void test_make(void **state)
         assert_string_equal(info.client.organisations[0], rows[i].organisation);
         struct value *root = NULL;
         assert_int_equal(tree_parse_one(a, "k", text_str(&t), t.len, &root, NULL), 0);
-        assert_string_equal(value_text(value_get(root, "current-context"), ""), "kubernetes-admin@kubernetes");
-        assert_string_equal(value_text(value_get(value_get(root, "contexts")->items[0], "name"), ""), "kubernetes-admin@kubernetes");
-        assert_string_equal(value_text(value_get(value_get(root, "users")->items[0], "name"), ""), "kubernetes-admin");
+        assert_string_equal(value_text(value_get(root, "current-context"), ""),
+                            "kubernetes-admin@kubernetes");
+        assert_string_equal(value_text(value_get(value_get(root, "contexts")->items[0], "name"), ""),
+                            "kubernetes-admin@kubernetes");
+        assert_string_equal(value_text(value_get(value_get(root, "users")->items[0], "name"), ""),
+                            "kubernetes-admin");
     }
     _cleanup_(arena_wipep) struct arena *a = arena_new();
     _cleanup_(text_wipe) struct text t = {0};
@@ -81,7 +84,8 @@ static void test_set_server(void **state)
     assert_int_equal(kubeconfig_make(text_str(&ca_crt), text_str(&ca_key), &s, &t, NULL), 0);
     _cleanup_(mem_freep) char *server = kubeconfig_server("fd00::1", 6443);
     assert_string_equal(server, "https://[fd00::1]:6443");
-    assert_int_equal(kubeconfig_set_server(text_str(&t), t.len, server, "apiserver.cluster.local", &moved, NULL), 0);
+    assert_int_equal(
+        kubeconfig_set_server(text_str(&t), t.len, server, "apiserver.cluster.local", &moved, NULL), 0);
     assert_int_equal(kubeconfig_read(a, text_str(&t), t.len, &before, NULL), 0);
     assert_int_equal(kubeconfig_read(a, text_str(&moved), moved.len, &after, NULL), 0);
     assert_string_equal(after.server, "https://[fd00::1]:6443");
@@ -100,8 +104,13 @@ static void test_refused(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "", "hello", "kind: Config\n", "kind: Secret\nclusters: []\n", "kind: Config\ncurrent-context: a\ncontexts: [7]\n",
-        "{", "kind: Config\ncurrent-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\n",
+        "",
+        "hello",
+        "kind: Config\n",
+        "kind: Secret\nclusters: []\n",
+        "kind: Config\ncurrent-context: a\ncontexts: [7]\n",
+        "{",
+        "kind: Config\ncurrent-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\n",
         "kind: Config\ncurrent-context: a\ncontexts: [{name: a, context: {cluster: c, user: u}}]\n"
         "clusters: [{name: c, cluster: {server: 'https://x:1', certificate-authority: /a/file}}]\n"
         "users: [{name: u, user: {client-certificate: /a, client-key: /b}}]\n"};
@@ -116,7 +125,8 @@ static void test_refused(void **state)
         assert_int_equal(kubeconfig_read(a, bad[i], strlen(bad[i]), &info, NULL), -1);
     }
     _cleanup_(text_wipe) struct text t = {0};
-    static const char *const servers[] = {"http://x:1", "https://", "https://x:1\"\n  evil: 1", "https://x $(id)"};
+    static const char *const servers[] = {"http://x:1", "https://", "https://x:1\"\n  evil: 1",
+                                          "https://x $(id)"};
     for (size_t i = 0; i < ARRAY_LEN(servers); i++) {
         struct kubeconfig_spec s = spec("v1.28.0");
         s.server = servers[i];

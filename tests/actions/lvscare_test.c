@@ -2,19 +2,20 @@
 
 #include "schema/tree.h"
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <cmocka.h>
 
 #include <string.h>
 
 static const char *const servers[] = {"10.0.0.10:6443", "10.0.0.9:6443", "10.0.0.9:6443"};
 #define IMAGE "ghcr.io/labring/lvscare:v5.0.1"
-static const struct lvscare_pod pod = {.vs = "10.103.97.2:6443", .rs = servers, .n_rs = 3, .image = IMAGE,
-                                       .node_ip = "10.0.0.20"};
+static const struct lvscare_pod pod = {
+    .vs = "10.103.97.2:6443", .rs = servers, .n_rs = 3, .image = IMAGE, .node_ip = "10.0.0.20"};
 
-/* As Sealos' own writer prints it (facts section 5): keys in alphabetical order, nothing quoted that need not be. */
+/* As Sealos' own writer prints it (facts section 5): keys in alphabetical order, nothing quoted that need not
+ * be. */
 static const char sealos[] = "apiVersion: v1\n"
                              "kind: Pod\n"
                              "metadata:\n"
@@ -80,7 +81,11 @@ static void test_round_trip(void **state)
     static const char *const six[] = {"[fd00::1]:6443"};
     static const struct lvscare_pod pods[] = {
         {.vs = "10.103.97.2:6443", .rs = servers, .n_rs = 2, .image = "127.0.0.1:5000/labring/lvscare:v5"},
-        {.vs = "[fd00::2]:6443", .rs = six, .n_rs = 1, .image = "sealos.hub:5000/l@sha256:00", .node_ip = "fd00::9"},
+        {.vs = "[fd00::2]:6443",
+         .rs = six,
+         .n_rs = 1,
+         .image = "sealos.hub:5000/l@sha256:00",
+         .node_ip = "fd00::9"},
         {.vs = "10.103.97.2:6443", .rs = servers, .n_rs = 0, .image = "x:\"'#y"},
         {.vs = "10.103.97.2:6443", .rs = servers, .n_rs = 1, .image = "1.5"},
         {.vs = "10.103.97.2:6443", .rs = servers, .n_rs = 1, .image = "true"},
@@ -97,7 +102,8 @@ static void test_round_trip(void **state)
         assert_int_equal(tree_parse_one(a, "pod", text_str(&yaml), yaml.len, &v, NULL), 0);
         const struct value *container = value_path(v, "spec.containers")->items[0];
         if (pods[i].node_ip)
-            assert_string_equal(value_text(value_get(value_get(container, "env")->items[0], "value"), ""), pods[i].node_ip);
+            assert_string_equal(value_text(value_get(value_get(container, "env")->items[0], "value"), ""),
+                                pods[i].node_ip);
     }
 }
 
@@ -121,31 +127,39 @@ static void test_read(void **state)
     says(sealos, same);
     /* other words, same meaning */
     edited("    - --vs\n    - 10.103.97.2:6443\n", "    - \"--vs=10.103.97.2:6443\"\n", same);
-    edited("    - --rs\n    - 10.0.0.9:6443\n    - --rs\n    - 10.0.0.10:6443\n", "    - --rs\n    - 10.0.0.10:6443,10.0.0.9:6443\n", same);
-    edited("    - care\n", "    - care\n    - --interval\n    - 2s\n    - --logger=DEBG\n    - --scheduler\n    - rr\n    - --run-once=false\n", same);
+    edited("    - --rs\n    - 10.0.0.9:6443\n    - --rs\n    - 10.0.0.10:6443\n",
+           "    - --rs\n    - 10.0.0.10:6443,10.0.0.9:6443\n", same);
+    edited("    - care\n",
+           "    - care\n    - --interval\n    - 2s\n    - --logger=DEBG\n    - --scheduler\n    - rr\n    - "
+           "--run-once=false\n",
+           same);
     edited("    env:\n    - name: LVSCARE_NODE_IP\n      value: 10.0.0.20\n", "", same);
     edited("  priorityClassName: system-node-critical\n", "", same);
     edited("status: {}\n", "", same);
     /* another meaning */
     edited("10.103.97.2:6443", "10.103.97.3:6443", "vs=10.103.97.3:6443 " BOTH);
     edited("    - --rs\n    - 10.0.0.9:6443\n", "", "vs=10.103.97.2:6443 rs=10.0.0.10:6443 image=" IMAGE);
-    edited("lvscare:v5.0.1", "lvscare:v4.3.7", "vs=10.103.97.2:6443 rs=10.0.0.9:6443,10.0.0.10:6443 image=ghcr.io/labring/lvscare:v4.3.7");
+    edited("lvscare:v5.0.1", "lvscare:v4.3.7",
+           "vs=10.103.97.2:6443 rs=10.0.0.9:6443,10.0.0.10:6443 image=ghcr.io/labring/lvscare:v4.3.7");
     edited("/healthz", "/livez", "vs=10.103.97.2:6443 " BOTH " odd=health-path");
     edited("https", "http", "vs=10.103.97.2:6443 " BOTH " odd=health-schem");
-    edited("    - care\n", "    - care\n    - --run-once\n    - --mode\n    - link\n    - --scheduler=wrr\n    - --new\n",
+    edited("    - care\n",
+           "    - care\n    - --run-once\n    - --mode\n    - link\n    - --scheduler=wrr\n    - --new\n",
            "vs=10.103.97.2:6443 " BOTH " odd=run-once,mode,scheduler,--new");
     edited("    - care\n", "    - create\n", "vs=10.103.97.2:6443 " BOTH " odd=command,create");
     edited("hostNetwork: true", "hostNetwork: false", "vs=10.103.97.2:6443 " BOTH " odd=hostNetwork");
     edited("privileged: true", "privileged: false", "vs=10.103.97.2:6443 " BOTH " odd=privileged");
     edited("namespace: kube-system", "namespace: default", "vs=10.103.97.2:6443 " BOTH " odd=namespace");
     edited("/usr/bin/lvscare", "/bin/sleep", "vs=10.103.97.2:6443 " BOTH " odd=command");
-    edited("10.0.0.9:6443", "\"10.0.0.9:6443 image=evil\"", "vs=10.103.97.2:6443 rs=10.0.0.9:6443?image=evil,10.0.0.10:6443 image=" IMAGE);
+    edited("10.0.0.9:6443", "\"10.0.0.9:6443 image=evil\"",
+           "vs=10.103.97.2:6443 rs=10.0.0.9:6443?image=evil,10.0.0.10:6443 image=" IMAGE);
     says("kind: Service\n", "unreadable: not a pod with one container");
     says("", "unreadable: not a pod with one container");
     _cleanup_(text_free) struct text t = {0};
     lvscare_pod_say("a: [", 4, &t);
     assert_true(str_starts(text_str(&t), "unreadable: "));
-    says("kind: Pod\nspec: {containers: [7]}\n", "vs= rs= image= odd=command,namespace,hostNetwork,privileged,health-path,health-schem");
+    says("kind: Pod\nspec: {containers: [7]}\n",
+         "vs= rs= image= odd=command,namespace,hostNetwork,privileged,health-path,health-schem");
 }
 
 int main(void)

@@ -1,9 +1,9 @@
 #include "actions/means/pki.h"
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <cmocka.h>
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -70,7 +70,8 @@ static void test_authorities(void **state)
     static const struct {
         enum pki_file crt;
         const char *cn;
-    } rows[] = {{PKI_CA_CRT, "kubernetes"}, {PKI_FRONT_PROXY_CA_CRT, "front-proxy-ca"}, {PKI_ETCD_CA_CRT, "etcd-ca"}};
+    } rows[] = {
+        {PKI_CA_CRT, "kubernetes"}, {PKI_FRONT_PROXY_CA_CRT, "front-proxy-ca"}, {PKI_ETCD_CA_CRT, "etcd-ca"}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct x509_info info;
         assert_int_equal(x509_read(a, file(&shared, rows[i].crt), &info, NULL), 0);
@@ -109,7 +110,8 @@ static void test_fingerprints(void **state)
     write_file(at("ca.crt"), file(&shared, PKI_CA_CRT));
     assert_int_equal(pki_discovery_hash(file(&shared, PKI_CA_CRT), hash, NULL), 0);
     text_addf(&command,
-              "openssl x509 -pubkey -in %s | openssl pkey -pubin -outform der | openssl dgst -sha256 -r | cut -c1-64",
+              "openssl x509 -pubkey -in %s | openssl pkey -pubin -outform der | openssl dgst -sha256 -r | "
+              "cut -c1-64",
               at("ca.crt"));
     assert_int_equal(run(text_str(&command), &out), 0);
     assert_int_equal(strncmp(text_str(&out), hash + strlen("sha256:"), 64), 0);
@@ -122,7 +124,8 @@ static void test_fingerprints(void **state)
     char pub[DIGEST_HEX];
     assert_int_equal(x509_public_sha256(file(&shared, PKI_SA_PUB), pub, NULL), 0);
     assert_int_equal(strlen(pub), 64);
-    assert_int_equal(x509_public_sha256("-----BEGIN PUBLIC KEY-----\nxx\n-----END PUBLIC KEY-----\n", pub, NULL), -1);
+    assert_int_equal(
+        x509_public_sha256("-----BEGIN PUBLIC KEY-----\nxx\n-----END PUBLIC KEY-----\n", pub, NULL), -1);
 }
 
 static bool has(const char *const *list, const char *item)
@@ -154,7 +157,8 @@ static void verify(const char *crt, enum pki_file ca, const char *purpose)
 static void test_leaves(void **state)
 {
     (void)state;
-    static const char *const sans[] = {"apiserver.cluster.local", "10.103.97.2", "10.0.0.1", "fd00::0:9", "odd,name", NULL};
+    static const char *const sans[] = {
+        "apiserver.cluster.local", "10.103.97.2", "10.0.0.1", "fd00::0:9", "odd,name", NULL};
     static const struct {
         enum pki_file ca;
         const char *cn, *before, *after; /* organisation before and since 1.29 */
@@ -164,20 +168,23 @@ static void test_leaves(void **state)
         [PKI_APISERVER_KUBELET_CLIENT] = {PKI_CA_CRT, "kube-apiserver-kubelet-client", "system:masters",
                                           "kubeadm:cluster-admins", false, true},
         [PKI_FRONT_PROXY_CLIENT] = {PKI_FRONT_PROXY_CA_CRT, "front-proxy-client", NULL, NULL, false, true},
-        [PKI_APISERVER_ETCD_CLIENT] = {PKI_ETCD_CA_CRT, "kube-apiserver-etcd-client", "system:masters", NULL, false,
-                                       true},
+        [PKI_APISERVER_ETCD_CLIENT] = {PKI_ETCD_CA_CRT, "kube-apiserver-etcd-client", "system:masters", NULL,
+                                       false, true},
         [PKI_ETCD_SERVER] = {PKI_ETCD_CA_CRT, "m1", NULL, NULL, true, true},
         [PKI_ETCD_PEER] = {PKI_ETCD_CA_CRT, "m1", NULL, NULL, true, true},
-        [PKI_ETCD_HEALTHCHECK_CLIENT] = {PKI_ETCD_CA_CRT, "kube-etcd-healthcheck-client", "system:masters", NULL,
-                                         false, true},
+        [PKI_ETCD_HEALTHCHECK_CLIENT] = {PKI_ETCD_CA_CRT, "kube-etcd-healthcheck-client", "system:masters",
+                                         NULL, false, true},
     };
     for (int since = 0; since < 2; since++)
         for (int i = 0; i < PKI_LEAVES; i++) {
             _cleanup_(arena_freep) struct arena *a = arena_new();
             _cleanup_(text_wipe) struct text crt = {0}, key = {0};
-            struct pki_node node = {.kubernetes = version(since ? "v1.29.0" : "v1.28.15"), .name = "m1",
-                                    .address = "10.0.0.1", .service_subnet = "10.96.0.0/22,fd00:1::/112",
-                                    .cert_sans = sans, .days = X509_DAYS_SEALOS};
+            struct pki_node node = {.kubernetes = version(since ? "v1.29.0" : "v1.28.15"),
+                                    .name = "m1",
+                                    .address = "10.0.0.1",
+                                    .service_subnet = "10.96.0.0/22,fd00:1::/112",
+                                    .cert_sans = sans,
+                                    .days = X509_DAYS_SEALOS};
             struct error *err = NULL;
             assert_int_equal(pki_leaf_new(&shared, &node, (enum pki_leaf)i, &crt, &key, &err), 0);
             struct x509_info info;
@@ -196,9 +203,19 @@ static void test_leaves(void **state)
             if (rows[i].client)
                 verify(text_str(&crt), rows[i].ca, "sslclient");
             if (i == PKI_APISERVER) {
-                static const char *const want[] = {"localhost", "kubernetes", "kubernetes.default",
-                    "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "m1", "10.96.0.1", "fd00:1::1",
-                    "apiserver.cluster.local", "10.103.97.2", "10.0.0.1", "fd00::9", "odd,name"};
+                static const char *const want[] = {"localhost",
+                                                   "kubernetes",
+                                                   "kubernetes.default",
+                                                   "kubernetes.default.svc",
+                                                   "kubernetes.default.svc.cluster.local",
+                                                   "m1",
+                                                   "10.96.0.1",
+                                                   "fd00:1::1",
+                                                   "apiserver.cluster.local",
+                                                   "10.103.97.2",
+                                                   "10.0.0.1",
+                                                   "fd00::9",
+                                                   "odd,name"};
                 for (size_t n = 0; n < ARRAY_LEN(want); n++)
                     assert_true(has(info.names, want[n]));
                 size_t count = 0;
@@ -233,8 +250,9 @@ static void test_users(void **state)
             _cleanup_(text_wipe) struct text crt = {0}, key = {0};
             struct version v = version(since ? "v1.31.2" : "v1.20.0");
             struct x509_info info;
-            assert_int_equal(pki_user_new(file(&shared, PKI_CA_CRT), file(&shared, PKI_CA_KEY), rows[i].user, &v,
-                                          "Worker-1", 365, 0, &crt, &key, NULL), 0);
+            assert_int_equal(pki_user_new(file(&shared, PKI_CA_CRT), file(&shared, PKI_CA_KEY), rows[i].user,
+                                          &v, "Worker-1", 365, 0, &crt, &key, NULL),
+                             0);
             assert_int_equal(x509_read(a, text_str(&crt), &info, NULL), 0);
             assert_string_equal(info.common_name, rows[i].cn);
             assert_true(str_eq(info.organisations[0], since ? rows[i].after : rows[i].before));
@@ -260,7 +278,8 @@ static void test_span(void **state)
     text_wipe(&crt);
     text_wipe(&key);
     leaf.now = 4102444800; /* 2100-01-01 */
-    assert_int_equal(x509_leaf_new(file(&shared, PKI_CA_CRT), file(&shared, PKI_CA_KEY), &leaf, &crt, &key, NULL), 0);
+    assert_int_equal(
+        x509_leaf_new(file(&shared, PKI_CA_CRT), file(&shared, PKI_CA_KEY), &leaf, &crt, &key, NULL), 0);
     assert_int_equal(x509_read(a, text_str(&crt), &of_leaf, NULL), 0);
     assert_int_equal(of_leaf.not_after, 4102444800 + (int64_t)400 * 86400);
 }
@@ -307,7 +326,8 @@ static void test_check(void **state)
     set(&b, PKI_FRONT_PROXY_CA_CRT, "garbage");
     refused(&b, false, "front-proxy-ca.crt: not a PEM certificate");
     copy(&b);
-    set(&b, PKI_ETCD_CA_KEY, "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIC\n-----END ENCRYPTED PRIVATE KEY-----\n");
+    set(&b, PKI_ETCD_CA_KEY,
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIC\n-----END ENCRYPTED PRIVATE KEY-----\n");
     refused(&b, false, "etcd/ca.key");
     copy(&b);
     set(&b, PKI_ETCD_CA_KEY, "");
@@ -322,12 +342,14 @@ static void test_check(void **state)
     copy(&b);
     text_wipe(&b.files[PKI_CA_CRT]);
     text_wipe(&b.files[PKI_CA_KEY]);
-    assert_int_equal(pki_user_new(file(&shared, PKI_CA_CRT), file(&shared, PKI_CA_KEY), PKI_ADMIN, &v, NULL, 365, 0,
-                                  &b.files[PKI_CA_CRT], &b.files[PKI_CA_KEY], NULL), 0);
+    assert_int_equal(pki_user_new(file(&shared, PKI_CA_CRT), file(&shared, PKI_CA_KEY), PKI_ADMIN, &v, NULL,
+                                  365, 0, &b.files[PKI_CA_CRT], &b.files[PKI_CA_KEY], NULL),
+                     0);
     refused(&b, false, "ca.crt is not the certificate of a CA");
 
     struct error *err = NULL;
-    assert_int_equal(pki_bundle_check(&shared, false, (int64_t)time(NULL) + (int64_t)36501 * 86400, &err), -1);
+    assert_int_equal(pki_bundle_check(&shared, false, (int64_t)time(NULL) + (int64_t)36501 * 86400, &err),
+                     -1);
     assert_non_null(strstr(err->message, "expired"));
     error_free(err);
     err = NULL;
@@ -367,11 +389,13 @@ static void test_transfer(void **state)
     /* Cut anywhere, it is refused, never half a bundle. */
     for (size_t n = 0; n < out.len - strlen("END reconcile-pki 1\n\nnoise after\n"); n += 97)
         assert_int_equal(pki_bundle_parse(text_str(&out), n, &b, NULL), -1);
-    static const char *const forged[] = {
-        "BEGIN reconcile-pki 1\nfile ca.crt 99999\nx\nEND reconcile-pki 1\n",
-        "BEGIN reconcile-pki 1\nfile ca.crt 9999999\nx\n", "BEGIN reconcile-pki 1\nfile /etc/passwd 1\nx\n",
-        "BEGIN reconcile-pki 1\nfile ca.crt 1\nx\nfile ca.crt 1\nx\n", "BEGIN reconcile-pki 1\nfile ca.crt -1\n",
-        "BEGIN reconcile-pki 1\nEND reconcile-pki 1\n", "BEGIN reconcile-pki 1\nfile ca.crt\nEND reconcile-pki 1\n"};
+    static const char *const forged[] = {"BEGIN reconcile-pki 1\nfile ca.crt 99999\nx\nEND reconcile-pki 1\n",
+                                         "BEGIN reconcile-pki 1\nfile ca.crt 9999999\nx\n",
+                                         "BEGIN reconcile-pki 1\nfile /etc/passwd 1\nx\n",
+                                         "BEGIN reconcile-pki 1\nfile ca.crt 1\nx\nfile ca.crt 1\nx\n",
+                                         "BEGIN reconcile-pki 1\nfile ca.crt -1\n",
+                                         "BEGIN reconcile-pki 1\nEND reconcile-pki 1\n",
+                                         "BEGIN reconcile-pki 1\nfile ca.crt\nEND reconcile-pki 1\n"};
     for (size_t i = 0; i < ARRAY_LEN(forged); i++)
         assert_int_equal(pki_bundle_parse(forged[i], strlen(forged[i]), &b, NULL), -1);
 
@@ -388,8 +412,9 @@ static void test_transfer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_authorities), cmocka_unit_test(test_fingerprints), cmocka_unit_test(test_leaves),
-        cmocka_unit_test(test_users),       cmocka_unit_test(test_span),         cmocka_unit_test(test_check),
+        cmocka_unit_test(test_authorities), cmocka_unit_test(test_fingerprints),
+        cmocka_unit_test(test_leaves),      cmocka_unit_test(test_users),
+        cmocka_unit_test(test_span),        cmocka_unit_test(test_check),
         cmocka_unit_test(test_transfer),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,9 +1,9 @@
 #include "model/hosts.h"
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <cmocka.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -21,9 +21,10 @@ static const struct {
 } rows[] = {
     {"", OURS},
     {"127.0.0.1 localhost\n", "127.0.0.1 localhost\n" OURS},
-    {"127.0.0.1\tlocalhost\n\n# a comment  \n::1  ip6-localhost\n", "127.0.0.1\tlocalhost\n\n# a comment  \n::1  ip6-localhost\n" OURS},
-    {"127.0.0.1 localhost", "127.0.0.1 localhost\n" OURS},                       /* no newline at the end */
-    {"10.9.9.9 sealos.hub\n10.0.0.7 x\n", "10.0.0.7 x\n" OURS},                   /* Sealos' own line */
+    {"127.0.0.1\tlocalhost\n\n# a comment  \n::1  ip6-localhost\n",
+     "127.0.0.1\tlocalhost\n\n# a comment  \n::1  ip6-localhost\n" OURS},
+    {"127.0.0.1 localhost", "127.0.0.1 localhost\n" OURS},      /* no newline at the end */
+    {"10.9.9.9 sealos.hub\n10.0.0.7 x\n", "10.0.0.7 x\n" OURS}, /* Sealos' own line */
     {OURS, OURS},
     {"10.9.9.9 a  apiserver.cluster.local\tb # why\n", "10.9.9.9 a b # why\n" OURS}, /* others' names stay */
     {"10.9.9.9 sealos.hub lvscare.node.ip # x\n", OURS},
@@ -32,7 +33,7 @@ static const struct {
     {"10.9.9.9 lvscare.node.ip\n10.9.9.8 lvscare.node.ip # reconcile\n", OURS},
     {"# 10.9.9.9 sealos.hub\n", "# 10.9.9.9 sealos.hub\n" OURS},
     {"10.9.9.9 xsealos.hub sealos.hub.example\n", "10.9.9.9 xsealos.hub sealos.hub.example\n" OURS},
-    {"sealos.hub other\n", "sealos.hub other\n" OURS},                            /* the first word is an address */
+    {"sealos.hub other\n", "sealos.hub other\n" OURS}, /* the first word is an address */
 };
 
 static void test_update(void **state)
@@ -58,12 +59,13 @@ static void test_same_on_node(void **state)
         assert_int_equal(write(fd, rows[i].before, strlen(rows[i].before)), (ssize_t)strlen(rows[i].before));
         close(fd);
         _cleanup_(text_free) struct text command = {0}, out = {0};
-        text_addf(&command,
-                  "ENTRIES='10.0.0.1 sealos.hub\n10.103.97.2 apiserver.cluster.local\n- lvscare.node.ip'\n"
-                  "fail() { echo \"$1\" >&2; exit 1; }\n"
-                  "eval \"$(sed 's,file=/etc/hosts,file=%s,; s,/etc/[.]hosts,%s,' '%s/actions/onnode/hosts.sh')\"\n"
-                  "cat %s\n",
-                  path, path, SOURCE_DIR, path);
+        text_addf(
+            &command,
+            "ENTRIES='10.0.0.1 sealos.hub\n10.103.97.2 apiserver.cluster.local\n- lvscare.node.ip'\n"
+            "fail() { echo \"$1\" >&2; exit 1; }\n"
+            "eval \"$(sed 's,file=/etc/hosts,file=%s,; s,/etc/[.]hosts,%s,' '%s/actions/onnode/hosts.sh')\"\n"
+            "cat %s\n",
+            path, path, SOURCE_DIR, path);
         FILE *p = popen(text_str(&command), "r");
         assert_non_null(p);
         char buf[4096];
@@ -80,7 +82,8 @@ static void test_find(void **state)
 {
     (void)state;
     _cleanup_(arena_freep) struct arena *a = arena_new();
-    const char *text = "# 1.1.1.1 x\n\n10.0.0.1\ta X b # x\n10.0.0.2 x\nlonely\n10.0.0.3 last\r\n10.0.0.4 end";
+    const char *text =
+        "# 1.1.1.1 x\n\n10.0.0.1\ta X b # x\n10.0.0.2 x\nlonely\n10.0.0.3 last\r\n10.0.0.4 end";
     assert_string_equal(hosts_find(a, text, "x"), "10.0.0.1");
     assert_string_equal(hosts_find(a, text, "B"), "10.0.0.1");
     assert_string_equal(hosts_find(a, text, "last"), "10.0.0.3");

@@ -5,17 +5,18 @@
 
 #include "schema/read.h"
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <cmocka.h>
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *const versions[] = {"v1.20.15", "v1.23.17", "v1.25.16", "v1.28.15", "v1.29.14", "v1.31.7", "v1.34.1"};
+static const char *const versions[] = {"v1.20.15", "v1.23.17", "v1.25.16", "v1.28.15",
+                                       "v1.29.14", "v1.31.7",  "v1.34.1"};
 static const char *const which_names[] = {"init", "join-master", "join-worker"};
 static const char *const three[] = {"10.0.0.1", "10.0.0.2", "10.0.0.3", NULL};
 static const char *const one[] = {"10.0.0.1", NULL};
@@ -42,7 +43,9 @@ static struct kubeadm_input input(const char *version, enum kubeadm_which which)
         .vip = "10.103.97.2",
         .bind_port = 6443,
         .masters = three,
-        .address = which == KUBEADM_INIT ? "10.0.0.1" : which == KUBEADM_JOIN_MASTER ? "10.0.0.2" : "10.0.0.9",
+        .address = which == KUBEADM_INIT          ? "10.0.0.1"
+                   : which == KUBEADM_JOIN_MASTER ? "10.0.0.2"
+                                                  : "10.0.0.9",
         .node_name = NULL,
         .cri_socket = "/run/containerd/containerd.sock",
         .cgroup_driver = "systemd",
@@ -109,7 +112,8 @@ static void test_defaults(void **state)
             render(a, &in, &out);
             if (getenv("UPDATE_GOLDEN"))
                 mkdir(arena_printf(a, "testdata/kubeadm/%s", versions[i]), 0777);
-            bad += golden(a, arena_printf(a, "testdata/kubeadm/%s/%s.yaml", versions[i], which_names[w]), text_str(&out));
+            bad += golden(a, arena_printf(a, "testdata/kubeadm/%s/%s.yaml", versions[i], which_names[w]),
+                          text_str(&out));
         }
     assert_int_equal(bad, 0);
 }
@@ -130,7 +134,8 @@ static void test_merged(void **state)
             render(a, &in, &out);
             render(a, &in, &again);
             assert_string_equal(text_str(&out), text_str(&again)); /* the inputs were not changed */
-            bad += golden(a, arena_printf(a, "testdata/kubeadm/merged/%s-%s.yaml", which_names[w], some[i]), text_str(&out));
+            bad += golden(a, arena_printf(a, "testdata/kubeadm/merged/%s-%s.yaml", which_names[w], some[i]),
+                          text_str(&out));
         }
     assert_int_equal(bad, 0);
 }
@@ -276,7 +281,8 @@ static void problems(const char *pods, const char *services, const char *vip, co
 {
     _cleanup_(arena_freep) struct arena *a = arena_new();
     _cleanup_(text_free) struct text t = {0};
-    struct kubeadm_networks net = {.pod_subnet = pods, .service_subnet = services, .node_mask_v4 = 24, .node_mask_v6 = 64};
+    struct kubeadm_networks net = {
+        .pod_subnet = pods, .service_subnet = services, .node_mask_v4 = 24, .node_mask_v6 = 64};
     const char *const *list = kubeadm_check_networks(a, &net, vip, masters, nodes);
     for (size_t i = 0; list[i]; i++)
         text_addf(&t, "%s\n", list[i]);
@@ -298,10 +304,13 @@ static void test_networks(void **state)
              "the node 10.0.0.1 lies in the pod range 10.0.0.0/16\n"
              "the node 10.0.0.9 lies in the pod range 10.0.0.0/16\n");
     problems("100.64.0.0", "x", vip, three, nodes,
-             "networking.podSubnet \"100.64.0.0\" must be a range such as 10.96.0.0/22, or two of them, comma-separated\n"
-             "networking.serviceSubnet \"x\" must be a range such as 10.96.0.0/22, or two of them, comma-separated\n");
+             "networking.podSubnet \"100.64.0.0\" must be a range such as 10.96.0.0/22, or two of them, "
+             "comma-separated\n"
+             "networking.serviceSubnet \"x\" must be a range such as 10.96.0.0/22, or two of them, "
+             "comma-separated\n");
     problems("100.64.0.0/10,100.128.0.0/16", services, vip, three, nodes,
-             "networking.podSubnet \"100.64.0.0/10,100.128.0.0/16\": of two ranges one must be IPv4 and the other IPv6\n");
+             "networking.podSubnet \"100.64.0.0/10,100.128.0.0/16\": of two ranges one must be IPv4 and the "
+             "other IPv6\n");
     problems(pods, services, "10.0.0.9", three, nodes, "the VIP 10.0.0.9 is the address of a node\n");
     problems(pods, services, "10.0.0", three, nodes, "the VIP \"10.0.0\" is not an address\n");
     problems(pods, services, "fd00::77", three, nodes,
@@ -310,10 +319,11 @@ static void test_networks(void **state)
              "the service range 10.96.0.0/29 is too small: kubeadm wants at least 10 addresses\n"
              "the pod range 100.64.0.0/25 is smaller than one node's share of it, /24 "
              "(controllerManager.extraArgs node-cidr-mask-size)\n");
-    problems("64.0.0.0/7", "11.0.0.0/8", vip, three, nodes,
-             "the service range 11.0.0.0/8 is too large: the API server takes at most /12\n"
-             "the pod range 64.0.0.0/7 gives more than 65536 shares of /24: the controller manager refuses that "
-             "(controllerManager.extraArgs node-cidr-mask-size)\n");
+    problems(
+        "64.0.0.0/7", "11.0.0.0/8", vip, three, nodes,
+        "the service range 11.0.0.0/8 is too large: the API server takes at most /12\n"
+        "the pod range 64.0.0.0/7 gives more than 65536 shares of /24: the controller manager refuses that "
+        "(controllerManager.extraArgs node-cidr-mask-size)\n");
 
     _cleanup_(arena_freep) struct arena *a = arena_new();
     struct kubeadm_input in = input("v1.26.1", KUBEADM_INIT);
@@ -331,13 +341,15 @@ static void test_networks(void **state)
     assert_string_equal(net.cert_sans[0], "127.0.0.1");
     assert_string_equal(net.cert_sans[5], "10.0.0.3");
     assert_null(net.cert_sans[6]);
-    in.file.cluster = yaml(a, "controllerManager: {extraArgs: [{name: allocate-node-cidrs, value: 'false'}]}");
+    in.file.cluster =
+        yaml(a, "controllerManager: {extraArgs: [{name: allocate-node-cidrs, value: 'false'}]}");
     assert_int_equal(kubeadm_networks(a, &in, &net, NULL), 0);
     assert_int_equal(net.node_mask_v4, 0);
     assert_false(net.external_etcd);
 }
 
-/* The stand-in kubeadm has tables of its own of what each format allows, made by other hands: it must agree. */
+/* The stand-in kubeadm has tables of its own of what each format allows, made by other hands: it must agree.
+ */
 static void test_standin_agrees(void **state)
 {
     (void)state;
@@ -380,8 +392,9 @@ static void test_generated(void **state)
     assert_int_equal(value_path(cluster, "apiServer.extraVolumes")->n, 3); /* six in the file */
     assert_int_equal(value_path(cluster, "scheduler.extraVolumes")->n, 1);
     for (size_t i = 0; i < value_path(cluster, "scheduler.extraArgs")->n; i++)
-        assert_string_not_equal(value_text(value_get(value_path(cluster, "scheduler.extraArgs")->items[i], "name"), ""),
-                                "feature-gates");
+        assert_string_not_equal(
+            value_text(value_get(value_path(cluster, "scheduler.extraArgs")->items[i], "name"), ""),
+            "feature-gates");
     assert_null(value_get(cluster, "certificatesDir"));
     assert_null(value_get(cluster, "componentConfigs"));
     assert_int_equal(value_path(doc_of(&docs, "KubeletConfiguration"), "enforceNodeAllocatable")->n, 1);
@@ -400,10 +413,13 @@ static void test_want(void **state)
         const char *cluster, *join, *address, *words;
     } rows[] = {
         {NULL, NULL, "10.0.0.1", NULL},
-        {NULL, NULL, "100.64.0.1", NULL}, /* in the default pod range, which an image may change: told later */
-        {"Networking: {PodSubnet: 100.64.0.0/10}", NULL, "100.64.0.1", "the node 100.64.0.1 lies in the pod range"},
+        {NULL, NULL, "100.64.0.1",
+         NULL}, /* in the default pod range, which an image may change: told later */
+        {"Networking: {PodSubnet: 100.64.0.0/10}", NULL, "100.64.0.1",
+         "the node 100.64.0.1 lies in the pod range"},
         {"networking: {podSubnet: 10.1.0.0/16, serviceSubnet: 10.1.0.0/20}", NULL, "10.0.0.1", "overlap"},
-        {"networking: {serviceSubnet: 10.103.0.0/16}", NULL, "10.0.0.1", "the VIP 10.103.97.2 lies in the service range"},
+        {"networking: {serviceSubnet: 10.103.0.0/16}", NULL, "10.0.0.1",
+         "the VIP 10.103.97.2 lies in the service range"},
         {"networking: 7", NULL, "10.0.0.1", "the Clusterfile: ClusterConfiguration.networking must be a map"},
         {NULL, "nodeRegistration: []", "10.0.0.1", "JoinConfiguration.nodeRegistration must be a map"},
     };
@@ -414,7 +430,11 @@ static void test_want(void **state)
         struct want_host host = {.address = rows[i].address, .roles = ROLE_MASTER, .listed = true};
         struct want_host leaving = {.address = "10.1.0.1", .roles = ROLE_MASTER};
         struct want_host hosts[] = {host, leaving};
-        struct want w = {.arena = a, .hosts = hosts, .n_hosts = 2, .kubernetes_version = "v1.28.0", .vip = "10.103.97.2",
+        struct want w = {.arena = a,
+                         .hosts = hosts,
+                         .n_hosts = 2,
+                         .kubernetes_version = "v1.28.0",
+                         .vip = "10.103.97.2",
                          .bind_port = 6443};
         w.cluster_configuration = rows[i].cluster ? yaml(a, rows[i].cluster) : NULL;
         w.join_configuration = rows[i].join ? yaml(a, rows[i].join) : NULL;
@@ -436,9 +456,10 @@ static void test_want(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults), cmocka_unit_test(test_merged), cmocka_unit_test(test_fixed_point),
-        cmocka_unit_test(test_rules),    cmocka_unit_test(test_errors), cmocka_unit_test(test_networks),
-        cmocka_unit_test(test_want),     cmocka_unit_test(test_standin_agrees),
+        cmocka_unit_test(test_defaults),    cmocka_unit_test(test_merged),
+        cmocka_unit_test(test_fixed_point), cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_errors),      cmocka_unit_test(test_networks),
+        cmocka_unit_test(test_want),        cmocka_unit_test(test_standin_agrees),
         cmocka_unit_test(test_generated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

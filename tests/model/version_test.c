@@ -2,10 +2,10 @@
 
 #include "model/text.h"
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <cmocka.h>
 
 static void test_parse(void **state)
 {
@@ -18,8 +18,9 @@ static void test_parse(void **state)
     assert_string_equal(v.pre, "");
     assert_true(version_parse("1.31.12-rc.1+abc", &v));
     assert_string_equal(v.pre, "rc.1");
-    static const char *const bad[] = {"", "v", "1.28", "v1.28.", "v1.28.x", "v1.028.0", "v1.28.0-", "v1.28.0-a b",
-                                      "v1.28.0\n", "v1.2345678.0", "latest", "v1.28.0+", "v-1.2.3"};
+    static const char *const bad[] = {"",         "v",        "1.28",        "v1.28.",    "v1.28.x",
+                                      "v1.028.0", "v1.28.0-", "v1.28.0-a b", "v1.28.0\n", "v1.2345678.0",
+                                      "latest",   "v1.28.0+", "v-1.2.3"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         assert_false(version_parse(bad[i], &v));
     assert_false(version_parse(NULL, &v));
@@ -29,9 +30,10 @@ static void test_parse(void **state)
 static void test_order(void **state)
 {
     (void)state;
-    static const char *const sorted[] = {"v1.9.9",         "v1.10.0-alpha", "v1.10.0-alpha.1", "v1.10.0-alpha.beta",
-                                         "v1.10.0-beta.2", "v1.10.0-beta.11", "v1.10.0-rc.1",  "v1.10.0",
-                                         "v1.10.1",        "v1.28.0",       "v2.0.0"};
+    static const char *const sorted[] = {
+        "v1.9.9",         "v1.10.0-alpha",   "v1.10.0-alpha.1", "v1.10.0-alpha.beta",
+        "v1.10.0-beta.2", "v1.10.0-beta.11", "v1.10.0-rc.1",    "v1.10.0",
+        "v1.10.1",        "v1.28.0",         "v2.0.0"};
     for (size_t i = 0; i < ARRAY_LEN(sorted); i++)
         for (size_t j = 0; j < ARRAY_LEN(sorted); j++) {
             struct version a, b;
