@@ -2,10 +2,11 @@
 
 #include "schema/tree.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include <string.h>
 

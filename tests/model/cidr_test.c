@@ -2,10 +2,11 @@
 
 #include "model/text.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 static void test_parse(void **state)
 {
