@@ -361,7 +361,9 @@ static void derive_keys(struct want *w)
     w->registry_key = arena_strdup(w->arena, hex);
 
     struct text json = {0};
-    value_json(value_get_ci(w->cluster_configuration, "imageRepository"), &json);
+    static const char *const names[] = {"imageRepository", "dns", "etcd"}; /* what of it names images */
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        value_json(value_get_ci(w->cluster_configuration, names[i]), &json);
     d = digest_new();
     digest_field(d, "prepull 1");
     digest_field(d, w->kubernetes_version);
