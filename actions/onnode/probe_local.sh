@@ -126,7 +126,7 @@ probe_rootfs() {
         return
     fi
     probe_key=${probe_line%% *}
-    probe_stat=$(stat_listing rootfs "$probe_tree" 2>/dev/null)
+    probe_stat=$(stat_listing "$probe_own/manifests/rootfs" "$probe_tree" 2>/dev/null)
     if [ -n "$probe_stat" ] && [ "$probe_line" = "$probe_key $probe_stat" ]; then
         probe_true rootfs "$probe_key"
     else

@@ -91,8 +91,9 @@ static void test_rootfs(struct machine *m)
 {
     machine_put(m, TREE "/scripts/init.sh", "echo\n");
     machine_put(m, TREE "/registry/blob", "x");
-    machine_shell(m, "mkdir -p \"$ROOT" OWN "/manifests\"; echo \"KEY $(stat_listing rootfs \"$ROOT" TREE
-                     "\")\" >\"$ROOT" OWN "/manifests/rootfs\"");
+    machine_put(m, OWN "/manifests/rootfs.list", "f\t755\t5\t-\tscripts/init.sh\n");
+    machine_shell(m, "echo \"KEY $(stat_listing \"$ROOT" OWN "/manifests/rootfs\" \"$ROOT" TREE "\")\" >\"$ROOT" OWN
+                     "/manifests/rootfs\"");
     machine_look(m, WORKER, SECTION_ROOTFS);
     machine_true(m, WORKER, FACT_ROOTFS, "KEY");
     machine_put(m, TREE "/registry/another", "registries grow by themselves");
