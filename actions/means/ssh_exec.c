@@ -31,7 +31,6 @@ struct run {
 
     /* stdout */
     struct text held;    /* not yet passed on: the noise before, or what may be a piece of the end marker */
-    size_t searched;
     bool begun, ended;
     int end_status;
 
@@ -85,6 +84,18 @@ static size_t find_marker(const struct run *r, const char *word, size_t *start)
     return (size_t)(end - r->held.data) + 1;
 }
 
+/* How many of the last bytes may be the beginning of the end marker, the rest of which has not come yet. All others
+ * are passed on at once: a log is watched as it grows. */
+static size_t marker_piece(const struct run *r)
+{
+    char marker[MARKER_MAX];
+    size_t n = (size_t)snprintf(marker, sizeof marker, "%s end ", r->nonce);
+    for (size_t k = r->held.len < MARKER_MAX ? r->held.len : MARKER_MAX; k > 0; k--)
+        if (memcmp(r->held.data + r->held.len - k, marker, k < n ? k : n) == 0)
+            return k;
+    return 0;
+}
+
 static int take_out(struct run *r, const char *data, size_t len, struct error **err)
 {
     size_t start, behind;
@@ -109,12 +120,11 @@ static int take_out(struct run *r, const char *data, size_t len, struct error **
         r->until_ms = linger < r->until_ms ? linger : r->until_ms;
         return pass_on(r, r->held.data, start, err);
     }
-    if (r->held.len > MARKER_MAX) {
-        size_t n = r->held.len - MARKER_MAX;
-        if (pass_on(r, r->held.data, n, err) < 0)
-            return -1;
+    size_t n = r->held.len - marker_piece(r);
+    if (pass_on(r, r->held.data, n, err) < 0)
+        return -1;
+    if (n)
         drop_front(&r->held, n);
-    }
     return 0;
 }
 

@@ -60,7 +60,8 @@ $setsid sh -c '
     if test -p "$1/secret"; then exec <"$1/secret"; rm -f "$1/secret"; fi
     exec sh "$1/script"' sh "$1" 9>&- &
 script=$!
-{ me $$; me "$script"; } >"$1/pid.new" 2>/dev/null
+exec >/dev/null 2>&1 # some shells tell of children that were killed
+{ me $$; me "$script"; } >"$1/pid.new"
 mv -f "$1/pid.new" "$1/pid"
 exec 9>&-
 $setsid sh -c '
@@ -68,11 +69,11 @@ $setsid sh -c '
     : >"$1/late"
     kill -s TERM -- "-$3"
     sleep 10
-    kill -s KILL -- "-$3"' sh "$1" "$2" "$script" >/dev/null 2>&1 &
+    kill -s KILL -- "-$3"' sh "$1" "$2" "$script" &
 watch=$!
 wait "$script"
 status=$?
-{ kill -s KILL -- "-$watch" || kill -s KILL "$watch"; } 2>/dev/null
+kill -s KILL -- "-$watch" || kill -s KILL "$watch"
 if [ -f "$1/late" ]; then status="late $status"; else status="end $status"; fi
 printf '%s\n' "$status" >"$1/status.new"
 mv -f "$1/status.new" "$1/status"
