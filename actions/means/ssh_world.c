@@ -17,8 +17,6 @@
 #define DETAIL_LINES 30
 #define LINE_WIDTH 400
 
-#pragma weak sync_tree
-
 struct node {
     pthread_mutex_t turn;
     struct transport_target target;
@@ -179,8 +177,6 @@ static int op_put(struct world *w, int node, const char *path, uint32_t mode, co
 static int op_tree(struct world *w, int node, const struct world_tree *t, struct world_tree_stats *ret,
                    struct error **err)
 {
-    if (!sync_tree)
-        return error_set(err, ERR_INTERNAL, "trees cannot be sent");
     return sync_tree(w, node, world_ssh_cluster(w), t, ret, err);
 }
 
