@@ -95,9 +95,10 @@ static void find_live_master(struct view *v)
 }
 
 /* The cluster's CA: of a master whose API answers, else of masters that carry our files, else what we pushed before
- * an init that never finished. Two different ones are nobody's to choose between. */
+ * an init that never finished. Two different ones are nobody's to choose between: then none is, and nothing is done. */
 static void find_ca(struct view *v)
 {
+    v->ca_holder = -1;
     for (int pass = 0; pass < 2 && !v->ca; pass++) {
         int from = -1;
         for (size_t i = 0; i < v->want->n_hosts; i++) {
@@ -118,10 +119,11 @@ static void find_ca(struct view *v)
                                                "masters %s and %s carry two different cluster CAs; nothing is done until "
                                                "one of them is cleaned or removed from the file",
                                                view_host(v, from)->address, view_host(v, n)->address));
+                v->ca = NULL;
+                return;
             }
         }
     }
-    v->ca_holder = -1;
     for (size_t i = 0; i < v->want->n_hosts && v->ca_holder < 0 && v->ca; i++)
         if (view_is_master(v, (int)i) && reached(v, (int)i) && yes(v, (int)i, FACT_PKI) &&
             have_is(v->have, (int)i, FACT_CA, v->ca))
@@ -352,6 +354,19 @@ static void choose_init_master(struct view *v)
                                                view_host(v, (int)i)->address, v->trouble[i]));
 }
 
+/* It was to leave, but must not: while it serves all that is wanted, no other node needs to. */
+static bool keeps_registry(const struct view *v, int node)
+{
+    if (!view_removal_refusal(v, node) || !reached(v, node) || !yes(v, node, FACT_REGISTRY_SERVING) ||
+        !have_is(v->have, node, FACT_REGISTRY_STAMP, v->want->registry_key))
+        return false;
+    for (size_t i = 0; i < v->want->n_images; i++)
+        if (v->want->images[i].has_registry &&
+            !list_has(view_fact(v, node, FACT_REGISTRY_IMAGES)->value, v->want->images[i].digest))
+            return false;
+    return true;
+}
+
 /* Sticky: a registry that serves stays; never simply "the first in the list". */
 static void choose_registry(struct view *v)
 {
@@ -359,7 +374,11 @@ static void choose_registry(struct view *v)
     for (size_t i = 0; i < v->want->n_hosts; i++) {
         int n = (int)i;
         const struct want_host *h = view_host(v, n);
-        if (!h->listed || (!host_is_master(h) && !(h->roles & ROLE_REGISTRY)))
+        if (!host_is_master(h) && !(h->roles & ROLE_REGISTRY))
+            continue;
+        if (!h->listed && by_stamp < 0 && keeps_registry(v, n))
+            by_stamp = n;
+        if (!h->listed)
             continue;
         if ((h->roles & ROLE_REGISTRY) && by_role < 0)
             by_role = n;

@@ -77,7 +77,7 @@ static bool serves_api(const struct view *v, int node)
     if (!view_is_master(v, node))
         return false;
     if (view_leaving(v, node))
-        return view_removal_refusal(v, node) && view_member(v, node);
+        return (view_removal_refusal(v, node) || v->quorum_leave[node]) && view_member(v, node); /* it stays */
     if (view_member(v, node))
         return true;
     return !v->settled && !v->stays_out[node] && (view_to_init(v, node) || view_to_join(v, node));

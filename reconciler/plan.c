@@ -156,10 +156,29 @@ static void add_left_out(struct planning *p, size_t *cap, struct left_out l)
     *slot = l;
 }
 
-/* One line for a node that nothing can be done to, instead of one for each kind. */
-static bool told_by_node(const struct planning *p, const struct candidate *c)
+/* Why nothing at all is done to a node, or NULL: one line, instead of one for each kind. */
+static const char *node_reason(const struct planning *p, int node)
 {
-    return c->subject.node >= 0 && p->view->trouble[c->subject.node] && p->want->hosts[c->subject.node].listed;
+    if (p->want->hosts[node].listed)
+        return p->view->trouble[node];
+    return view_removal_refusal(p->view, node);
+}
+
+static void report_nodes(struct planning *p, size_t *cap)
+{
+    _cleanup_(mem_freep) bool *asked = mem_alloc(p->want->n_hosts + 1); /* there is something to be done to it */
+    for (size_t i = 0; i < p->n_candidates; i++)
+        if (p->candidates[i].subject.node >= 0 && p->candidates[i].verdict != VERDICT_NO)
+            asked[p->candidates[i].subject.node] = true;
+    for (size_t i = 0; i < p->want->n_hosts; i++) {
+        bool listed = p->want->hosts[i].listed;
+        const char *reason = node_reason(p, (int)i);
+        if (!reason || (!listed && !asked[i]))
+            continue;
+        add_left_out(p, cap, (struct left_out){-1, {(int)i, -1, -1}, p->want->hosts[i].address,
+                                               arena_printf(p->plan->arena, listed ? "%s" : "it is not listed any more, but %s", reason),
+                                               !listed || p->view->trouble_is_refusal[i]});
+    }
 }
 
 static void report_left_out(struct planning *p)
@@ -168,17 +187,15 @@ static void report_left_out(struct planning *p)
     const struct view *v = p->view;
     size_t cap = 0;
     const struct subject none = {-1, -1, -1};
-    for (size_t i = 0; i < p->want->n_hosts; i++)
-        if (v->trouble[i] && p->want->hosts[i].listed)
-            add_left_out(p, &cap, (struct left_out){-1, {(int)i, -1, -1}, p->want->hosts[i].address,
-                                                   arena_strdup(a, v->trouble[i]), v->trouble_is_refusal[i]});
+    report_nodes(p, &cap);
     if (v->blocked) {
         add_left_out(p, &cap, (struct left_out){-1, none, "cluster", arena_strdup(a, v->blocked), true});
         return;
     }
     for (size_t i = 0; i < p->n_candidates; i++) {
         const struct candidate *c = &p->candidates[i];
-        if (c->verdict == VERDICT_YES || c->verdict == VERDICT_NO || told_by_node(p, c))
+        if (c->verdict == VERDICT_YES || c->verdict == VERDICT_NO ||
+            (c->subject.node >= 0 && node_reason(p, c->subject.node)))
             continue;
         const char *reason = c->reason;
         if (c->because) {

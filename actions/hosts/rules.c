@@ -67,12 +67,22 @@ static struct value *set_inputs(const struct view *v, struct subject s, struct a
     return in;
 }
 
+/* A registry that moves serves at its new place before nodes are sent there. */
+static bool registry_moves(const struct view *v, struct subject from, struct subject to)
+{
+    (void)to;
+    return view_fact(v, from.node, FACT_HOSTS_REGISTRY)->state == TRI_TRUE &&
+           !have_is(v->have, from.node, FACT_HOSTS_REGISTRY, view_host(v, v->registry)->address);
+}
+static const struct edge set_needs[] = {{"registry.init", SCOPE_OTHERS, registry_moves}, {0}};
+
 const struct kind_rules rules_hosts_set = {
     .name = "hosts.set",
     .step = "2.6.1",
     .title = "set hosts entries",
     .subject = SUBJECT_NODE,
     .wants = set_wants,
+    .needs = set_needs,
     .premises = SECTION_HOSTS,
     .proof = SECTION_HOSTS,
     .effect = set_effect,
@@ -94,7 +104,8 @@ static enum verdict own_wants(const struct view *v, struct subject s, struct fin
     if (known != VERDICT_NO)
         return known;
     if (!v->settled && view_to_join(v, s.node)) /* until then it names a live member, by hosts.set */
-        return finding_change(f, "spec.hosts", "a master that has joined asks its own API server", "it is to join");
+        return finding_change(f, "spec.hosts", "a master that has joined asks its own API server",
+                              "it is to join; until then the entry names a live master");
     if (have_is(v->have, s.node, FACT_HOSTS_API, view_host(v, s.node)->address))
         return VERDICT_NO;
     return finding_change(f, "spec.hosts", "a master that has joined asks its own API server",

@@ -118,10 +118,13 @@ static enum verdict pod_wants(const struct view *v, struct subject s, struct fin
     const char *want = view_lvscare_pod(v);
     /* a join cleans what an earlier self left, the pod among it */
     bool cleaned = !v->settled && view_to_join(v, s.node) && v->belonging[s.node] != BELONG_NO;
-    if (!cleaned && have->state == TRI_TRUE && view_same_servers(have->value, want))
+    bool as_wanted = have->state == TRI_TRUE && view_same_servers(have->value, want);
+    if (as_wanted && !cleaned)
         return VERDICT_NO;
-    return finding_change(f, "spec.hosts", arena_printf(f->arena, "lvscare keeps %s", want), "the static pod is %s",
-                          rules_says(v, s.node, FACT_LVSCARE_POD, f->arena));
+    const char *rule = arena_printf(f->arena, "lvscare keeps %s", want);
+    if (as_wanted)
+        return finding_change(f, "spec.hosts", rule, "the join cleans what an earlier one left, the static pod among it");
+    return finding_change(f, "spec.hosts", rule, "the static pod is %s", rules_says(v, s.node, FACT_LVSCARE_POD, f->arena));
 }
 
 static void pod_effect(const struct view *v, struct have *h, struct subject s)

@@ -25,6 +25,19 @@ static bool leftover(const struct view *v, int node)
     return v->belonging[node] == BELONG_STALE || v->belonging[node] == BELONG_FILES || view_dead_attempt(v, node);
 }
 
+/* Whose it was. */
+static const char *earlier_self(const struct view *v, int node)
+{
+    switch (v->belonging[node]) {
+    case BELONG_STALE:
+        return "an earlier machine";
+    case BELONG_FILES:
+        return "an earlier join";
+    default:
+        return "an unfinished join";
+    }
+}
+
 /* VERDICT_YES: this node leaves, and may. */
 static enum verdict leaving_open(const struct view *v, int node, bool gone, struct finding *f)
 {
@@ -126,7 +139,7 @@ static enum verdict member_wants(const struct view *v, struct subject s, struct 
         return VERDICT_NO;
     const char *fact = "it is not listed any more, but is an etcd member";
     if (leftover(v, s.node)) {
-        fact = "the etcd member of this address is what an earlier machine or an unfinished join left";
+        fact = arena_printf(f->arena, "the etcd member of this address is what %s left", earlier_self(v, s.node));
     } else {
         enum verdict open = leaving_open(v, s.node, false, f);
         if (open != VERDICT_YES)
@@ -224,7 +237,7 @@ static enum verdict delete_wants(const struct view *v, struct subject s, struct 
         return VERDICT_NO;
     const char *fact = "it is not listed any more, but is a Node";
     if (leftover(v, s.node)) {
-        fact = "the Node of this address is what an earlier machine or an unfinished join left";
+        fact = arena_printf(f->arena, "the Node of this address is what %s left", earlier_self(v, s.node));
     } else {
         enum verdict open = leaving_open(v, s.node, false, f);
         if (open != VERDICT_YES)

@@ -83,6 +83,16 @@ static inline void bare_machine(struct have *h, int node, const char *machine)
     have_true(h, node, FACT_SHIM_UP, "");
 }
 
+/* Out of the box again, while the API still knows what was here before. */
+static inline void wiped_machine(struct have *h, int node, const char *machine)
+{
+    struct fact kept[FACT_COUNT];
+    memcpy(kept, h->nodes[node].facts, sizeof kept);
+    bare_machine(h, node, machine);
+    for (int f = FACT_NODE_OBJECT; f <= FACT_ETCD_HEALTHY; f++)
+        h->nodes[node].facts[f] = kept[f];
+}
+
 static inline struct have *bare_have(const struct want *w)
 {
     struct have *h = have_new(w->n_hosts, w->n_images, w->n_renders);
@@ -124,6 +134,28 @@ static inline void apply_all(const struct want *w, struct have *h)
 {
     struct plan *p = plan_of(w, h);
     for (size_t i = 0; i < p->n_actions; i++)
+        apply_effect(w, h, &p->actions[i]);
+    plan_free(p);
+}
+
+/* A cluster of all hosts of w, those that leave included, but for the strange ones (NULL: none). */
+static inline void settle_without(struct want *w, struct have *h, const bool *strange)
+{
+    _cleanup_(mem_freep) bool *listed = mem_alloc(w->n_hosts + 1);
+    for (size_t i = 0; i < w->n_hosts; i++) {
+        listed[i] = w->hosts[i].listed;
+        w->hosts[i].listed = !strange || !strange[i];
+    }
+    apply_all(w, h);
+    for (size_t i = 0; i < w->n_hosts; i++)
+        w->hosts[i].listed = listed[i];
+}
+
+/* The effects of all actions before the first one of this kind. */
+static inline void apply_until(const struct want *w, struct have *h, const char *kind)
+{
+    struct plan *p = plan_of(w, h);
+    for (size_t i = 0; i < p->n_actions && !str_eq(kind_name(&p->actions[i]), kind); i++)
         apply_effect(w, h, &p->actions[i]);
     plan_free(p);
 }
