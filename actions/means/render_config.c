@@ -96,7 +96,8 @@ static int combine(const struct render_config *c, const struct text *old, struct
 
 int render_config_apply(struct render_tree *t, const struct render_config *c, struct error **err)
 {
-    const char *why = NULL, *path = listing_path(t->arena, c->path, &why);
+    const char *from_root = c->path + strspn(c->path, "/"); /* "/etc/x" is below the image's root, as in Sealos */
+    const char *why = NULL, *path = listing_path(t->arena, from_root, &why);
     if (!path || !*path || str_eq(path, "registry") || str_starts(path, "registry/")) {
         error_set(err, ERR_INVALID, "Config %s: spec.path \"%s\" cannot be written: %s", c->name, c->path,
                   why ? why : "it must name a file outside registry/");

@@ -1,0 +1,1 @@
+missing is {{ .notThere }} at {{ .Env.registryPort }}
