@@ -48,7 +48,7 @@ kube() {
 }
 nodes_of() { # N: names and readiness as the API on master N tells them
     kube "$1" get nodes -o 'jsonpath={range .items[*]}{.metadata.name}{"\t"}{.status.nodeInfo.machineID}{"\t"}{.status.addresses[?(@.type=="InternalIP")].address}{"\t"}{.status.conditions[?(@.type=="Ready")].status}{"\t"}{.metadata.labels}{"\t"}{.spec.unschedulable}{"\t"}{.status.nodeInfo.kubeletVersion}{"\n"}{end}' |
-        cut -f1,4
+        command cut -f1,4
 }
 all_ready() { # N COUNT
     [ "$(nodes_of "$1" | grep -c 'True$')" = "$2" ]

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../lab/lib.sh"
 . "$LAB_DIR/cluster.sh"
 
-servers() { in_ "$1" iptables -t nat -S RECONCILE-VIP | grep -o 'destination [^ ]*' | cut -d' ' -f2 | sort | tr '\n' ' '; }
+servers() { in_ "$1" iptables -t nat -S RECONCILE-VIP | grep -o 'destination [^ ]*' | command cut -d' ' -f2 | sort | tr '\n' ' '; }
 serves() { # WORKER MASTERS…
     local w=$1 want
     shift

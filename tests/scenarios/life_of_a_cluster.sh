@@ -70,7 +70,7 @@ in_ 0 systemctl stop registry
 exactly "registry.init/$A0"
 apply
 step 'a guest unrecorded: it runs again'
-kube 0 -n kube-system patch configmap reconcile-guests --type merge -p "{\"data\":{\"$(kube 0 -n kube-system get configmap reconcile-guests -o 'go-template={{range $k,$v := .data}}{{$k}}{{"\t"}}{{$v}}{{"\n"}}{{end}}' | head -n 1 | cut -f1)\":\"no\"}}"
+kube 0 -n kube-system patch configmap reconcile-guests --type merge -p "{\"data\":{\"$(kube 0 -n kube-system get configmap reconcile-guests -o 'go-template={{range $k,$v := .data}}{{$k}}{{"\t"}}{{$v}}{{"\n"}}{{end}}' | head -n 1 | command cut -f1)\":\"no\"}}"
 only '^guest.run/'
 apply
 step 'a token left over'

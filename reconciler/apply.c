@@ -1,0 +1,240 @@
+/* reconcile -f Clusterfile: look, plan, execute, verify, write back, commit. */
+#include "reconciler/commands.h"
+
+#include "actions/families.h"
+#include "reconciler/git.h"
+#include "reconciler/journal.h"
+#include "reconciler/local.h"
+#include "reconciler/out_json.h"
+#include "reconciler/out_plan.h"
+#include "reconciler/progress.h"
+#include "reconciler/session.h"
+#include "reconciler/write_back.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct apply {
+    const struct options *options;
+    struct session session;
+    struct git *git;
+    struct report *report; /* NULL: there was nothing to execute */
+    bool json, quiet;
+};
+
+static void say(const struct apply *a, const char *words)
+{
+    if (!a->quiet && !a->json)
+        fprintf(stderr, "%s\n", words);
+}
+
+/* ---- consent */
+
+static bool removal_waits(const struct session *s)
+{
+    for (size_t i = 0; i < s->plan->n_left_out; i++) {
+        int node = s->plan->left_out[i].subject.node;
+        if (s->plan->left_out[i].refusal && node >= 0 && !s->loaded.want->hosts[node].listed)
+            return true;
+    }
+    return false;
+}
+
+/* At a terminal the question is asked; in a pipeline the plan has said what is missing. */
+static int ask_consent(struct apply *a, struct error **err)
+{
+    struct session *s = &a->session;
+    struct want *w = s->loaded.want;
+    if (w->consent || w->policy.allow_removals || !isatty(STDIN_FILENO) || !s->err.live || str_eq(s->loaded.name, "-") ||
+        !removal_waits(s))
+        return 0;
+    fprintf(stderr, "These nodes are not listed any more and would be removed from the cluster:\n");
+    for (size_t i = 0; i < w->n_hosts; i++)
+        if (!w->hosts[i].listed)
+            fprintf(stderr, "  %s%s%s\n", w->hosts[i].address, w->hosts[i].node_name ? "  " : "",
+                    w->hosts[i].node_name ? w->hosts[i].node_name : "");
+    fprintf(stderr, "Type yes to remove them: ");
+    char answer[16] = "";
+    if (!fgets(answer, sizeof answer, stdin) || !str_eq(answer, "yes\n"))
+        return 0;
+    w->consent = true;
+    plan_free(s->plan);
+    s->plan = NULL;
+    return plan_make(w, s->seen.have, catalogue_rules, catalogue_len, &s->plan, err);
+}
+
+/* ---- execution */
+
+static double clock_of(void *ctx)
+{
+    struct runner *r = ctx;
+    return r->now(r->ctx);
+}
+
+static void execute_plan(struct apply *a, struct journal *j)
+{
+    struct session *s = &a->session;
+    struct runner runner = pool_runner(s->pool);
+    _cleanup_(events_freep) struct events *events = events_new();
+    struct progress_params pp = {.out = stderr,
+                                 .style = s->err,
+                                 .format = a->json ? LOG_JSON : LOG_TEXT,
+                                 .least = cli_on(a->options, FLAG_VERBOSE) ? LEVEL_DEBUG : a->quiet ? LEVEL_WARN : LEVEL_INFO,
+                                 .now = clock_of,
+                                 .now_ctx = &runner};
+    _cleanup_(progress_freep) struct progress *progress = progress_new(&pp);
+    _cleanup_(vault_freep) struct vault *vault = vault_new();
+    events_add(events, progress_sink, progress);
+    events_add(events, log_file_sink, journal_log(j));
+    struct execution x = {.want = s->loaded.want,
+                          .have = s->seen.have,
+                          .plan = s->plan,
+                          .kinds = catalogue,
+                          .world = s->world,
+                          .store = s->loaded.store,
+                          .vault = vault,
+                          .prober = probe_prober(&s->context),
+                          .runner = runner,
+                          .recorder = journal_recorder(j),
+                          .events = events,
+                          .concurrency = session_concurrency(s)};
+    progress_begin(progress, s->plan->n_actions);
+    bool clean = execute(&x, &a->report);
+    progress_end(progress);
+    if (!clean) { /* a worker hangs in what it was given: leave without freeing it */
+        journal_close(j, "interrupted");
+        _exit(report_exit_code(s->plan, a->report));
+    }
+}
+
+static void print_report(const struct apply *a, const char *log)
+{
+    const struct session *s = &a->session;
+    _cleanup_(text_free) struct text t = {0};
+    if (a->json) {
+        _cleanup_(arena_freep) struct arena *arena = arena_new();
+        value_json(json_report(arena, s->loaded.want, s->plan, a->report, s->probed_s), &t);
+        text_addc(&t, '\n');
+    } else {
+        out_report(&t, &s->err, s->plan, a->report, log);
+    }
+    fputs(text_str(&t), stderr);
+}
+
+static int run(struct apply *a, struct error **err)
+{
+    struct session *s = &a->session;
+    struct journal *j = NULL;
+    struct journal_params jp = {.cluster = s->loaded.want->cluster, .clusterfile = s->loaded.name};
+    if (journal_open(&jp, s->plan->n_actions, &j, err) < 0)
+        return -1;
+    if (journal_cut_off(j))
+        say(a, journal_cut_off(j));
+    execute_plan(a, j);
+    print_report(a, journal_log_path(j));
+    int code = report_exit_code(s->plan, a->report);
+    journal_close(j, a->report->interrupted ? "interrupted" : code == EXIT_FAILED ? "failed" : "done");
+    return 0;
+}
+
+/* ---- epilogue: also after failure and interruption */
+
+static int commit(struct apply *a, struct error **err)
+{
+    struct session *s = &a->session;
+    _cleanup_(text_free) struct text message = {0}, words = {0};
+    _cleanup_(mem_freep) char *id = NULL;
+    size_t done = 0;
+    for (size_t i = 0; a->report && i < a->report->n; i++)
+        done += a->report->actions[i].outcome == OUTCOME_DONE;
+    text_addf(&message, "Reconcile cluster %s: %zu %s\n", s->loaded.want->cluster, done, out_plural(done, "action", "actions"));
+    if (git_commit_file(a->git, text_str(&message), &id, err) < 0)
+        return -1;
+    if (id) {
+        text_addf(&words, "Committed %.12s", id);
+        if (git_hooks(a->git))
+            text_addf(&words, " (hooks are not run: %s)", git_hooks(a->git));
+        say(a, text_str(&words));
+    }
+    return 0;
+}
+
+static int write_status(struct apply *a, struct error **err)
+{
+    struct session *s = &a->session;
+    _cleanup_(arena_freep) struct arena *arena = arena_new();
+    _cleanup_(text_free) struct text now = {0}, words = {0};
+    local_time(&now);
+    struct write_back b = {
+        .file = s->loaded.name,
+        .text = text_str(&s->loaded.text),
+        .len = s->loaded.text.len,
+        .write_to = a->options->flags[FLAG_WRITE_TO],
+        .status = status_make(arena, s->loaded.want, s->seen.have, s->plan, a->report, text_str(&now)),
+        .created = status_is_new(s->loaded.want, s->seen.have) ? text_str(&now) : NULL,
+    };
+    enum written written = WRITTEN_NOTHING;
+    if (write_back(&b, &written, err) < 0)
+        return error_wrap(err, "the result was not written back");
+    if (written == WRITTEN_NOWHERE)
+        say(a, "The result is not written anywhere: the Clusterfile came from stdin; --write-to FILE keeps it");
+    else if (written == WRITTEN_FILE) {
+        text_addf(&words, "Wrote the status into %s", b.write_to ? b.write_to : b.file);
+        say(a, text_str(&words));
+    }
+    return a->git && written != WRITTEN_NOWHERE ? commit(a, err) : 0;
+}
+
+static int open_git(struct apply *a, struct error **err)
+{
+    const struct loaded *l = &a->session.loaded;
+    bool asked = cli_on(a->options, FLAG_COMMIT);
+    if (!asked && !l->want->policy.git_commit)
+        return 0;
+    const char *file = a->options->flags[FLAG_WRITE_TO] ? a->options->flags[FLAG_WRITE_TO] : l->name;
+    if (str_eq(file, "-"))
+        return error_set(err, ERR_USAGE, "--commit needs a file: name one by -f, or by --write-to");
+    return git_start(err) < 0 ? -1 : git_open(file, &a->git, err);
+}
+
+static void apply_close(struct apply *a)
+{
+    report_free(a->report);
+    git_closep(&a->git);
+    session_close(&a->session);
+}
+
+int command_apply(const struct options *o)
+{
+    if (cli_on(o, FLAG_DRY_RUN))
+        return command_plan(o);
+    _cleanup_(apply_close) struct apply a = {.options = o, .json = str_eq(o->flags[FLAG_LOG_FORMAT], "json"),
+                                             .quiet = cli_on(o, FLAG_QUIET)};
+    struct session *s = &a.session;
+    struct error *err = NULL;
+    if (o->flags[FLAG_LOG_FORMAT] && !a.json && !str_eq(o->flags[FLAG_LOG_FORMAT], "text")) {
+        fprintf(stderr, "reconcile: --log-format is text or json, not %s\n", o->flags[FLAG_LOG_FORMAT]);
+        return EXIT_FAILED;
+    }
+    int code = session_plan(o, s);
+    if (code)
+        return code;
+    if (open_git(&a, &err) < 0 || ask_consent(&a, &err) < 0)
+        return session_fail(&s->err, &err);
+    struct plan_print p = {.want = s->loaded.want, .plan = s->plan, .rules = catalogue_rules};
+    _cleanup_(text_free) struct text t = {0};
+    if (cli_on(o, FLAG_VERBOSE) || s->plan->n_left_out)
+        out_plan_text(&t, &s->err, &p, false);
+    else
+        out_plan_summary(&t, &p);
+    say(&a, text_str(&t));
+    if (s->plan->n_actions && run(&a, &err) < 0)
+        return session_fail(&s->err, &err);
+    code = report_exit_code(s->plan, a.report);
+    if (write_status(&a, &err) < 0) {
+        int written = session_fail(&s->err, &err);
+        return code == EXIT_OK || code == EXIT_LEFT_OUT ? written : code;
+    }
+    return code;
+}

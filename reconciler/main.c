@@ -1,0 +1,34 @@
+#include "reconciler/cli.h"
+#include "reconciler/out_text.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+int main(int argc, char **argv)
+{
+    struct options o;
+    struct error *err = NULL;
+    if (cli_parse(argc, argv, &o, &err) < 0) {
+        struct style style = style_of(STDERR_FILENO, false);
+        struct text t = {0};
+        out_error(&t, &style, "error", err);
+        fputs(text_str(&t), stderr);
+        text_free(&t);
+        error_free(err);
+        return 1;
+    }
+    if (o.flags[FLAG_HELP]) {
+        struct text t = {0};
+        bool named = argc > 2;
+        cli_help(named ? o.command : NULL, &t);
+        fputs(text_str(&t), stdout);
+        text_free(&t);
+        return 0;
+    }
+    int code = o.command->run(&o);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "reconcile: what was printed could not be written\n");
+        return code ? code : 1;
+    }
+    return code;
+}
