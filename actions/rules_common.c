@@ -3,21 +3,12 @@
 #include <stdarg.h>
 #include <string.h>
 
-static char *format(struct arena *a, const char *fmt, va_list ap)
-{
-    struct text t = {0};
-    text_vaddf(&t, fmt, ap);
-    char *s = arena_strdup(a, text_str(&t));
-    text_free(&t);
-    return s;
-}
-
 enum verdict finding_change(struct finding *f, const char *field, const char *rule, const char *fact_fmt, ...)
 {
     struct change *c = arena_push(f->arena, &f->changes, &f->n, &f->cap, sizeof *c);
     va_list ap;
     va_start(ap, fact_fmt);
-    *c = (struct change){.field = field, .rule = rule, .fact = format(f->arena, fact_fmt, ap)};
+    *c = (struct change){.field = field, .rule = rule, .fact = arena_vprintf(f->arena, fact_fmt, ap)};
     va_end(ap);
     return VERDICT_YES;
 }
@@ -26,7 +17,7 @@ enum verdict finding_unknown(struct finding *f, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    f->reason = format(f->arena, fmt, ap);
+    f->reason = arena_vprintf(f->arena, fmt, ap);
     va_end(ap);
     return VERDICT_UNKNOWN;
 }
@@ -35,7 +26,7 @@ enum verdict finding_refused(struct finding *f, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    f->reason = format(f->arena, fmt, ap);
+    f->reason = arena_vprintf(f->arena, fmt, ap);
     va_end(ap);
     return VERDICT_REFUSED;
 }

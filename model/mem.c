@@ -80,6 +80,8 @@ void *mem_push(void *array_ptr, size_t *n, size_t *cap, size_t size)
     return e;
 }
 
+/* Blocks grow from the first size to the second: most arenas stay small, and zeroing is not free. */
+#define BLOCK_FIRST ((size_t)4 * 1024)
 #define BLOCK_SIZE ((size_t)64 * 1024)
 
 struct block {
@@ -133,7 +135,9 @@ void *arena_alloc(struct arena *a, size_t size)
     size = (size + align - 1) / align * align;
     struct block *b = a->head;
     if (!b || b->size - b->used < size) {
-        size_t room = size > BLOCK_SIZE ? size : BLOCK_SIZE;
+        size_t room = b ? BLOCK_SIZE : BLOCK_FIRST;
+        if (room < size)
+            room = size;
         b = mem_alloc(sizeof *b + room);
         b->size = room;
         b->next = a->head;
@@ -156,18 +160,29 @@ char *arena_strdup(struct arena *a, const char *s)
     return s ? arena_strndup(a, s, strlen(s)) : NULL;
 }
 
-char *arena_printf(struct arena *a, const char *fmt, ...)
+/* Written where the text will stand, if it fits there. If not, the rest of that block is never handed out. */
+char *arena_vprintf(struct arena *a, const char *fmt, va_list ap)
 {
-    va_list ap, again;
-    va_start(ap, fmt);
+    va_list again;
     va_copy(again, ap);
-    int n = vsnprintf(NULL, 0, fmt, ap);
-    va_end(ap);
+    struct block *b = a->head;
+    size_t room = b ? b->size - b->used : 0;
+    int n = vsnprintf(room ? b->data + b->used : NULL, room, fmt, ap);
     if (n < 0)
         abort();
     char *s = arena_alloc(a, (size_t)n + 1);
-    vsnprintf(s, (size_t)n + 1, fmt, again);
+    if ((size_t)n >= room)
+        vsnprintf(s, (size_t)n + 1, fmt, again);
     va_end(again);
+    return s;
+}
+
+char *arena_printf(struct arena *a, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    char *s = arena_vprintf(a, fmt, ap);
+    va_end(ap);
     return s;
 }
 

@@ -44,6 +44,7 @@ void *arena_alloc(struct arena *a, size_t size); /* zeroed, aligned for any type
 char *arena_strdup(struct arena *a, const char *s); /* NULL gives NULL */
 char *arena_strndup(struct arena *a, const char *s, size_t n);
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+char *arena_vprintf(struct arena *a, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 /* As mem_push, but old copies stay in the arena until it is freed. */
 void *arena_push(struct arena *a, void *array_ptr, size_t *n, size_t *cap, size_t size);
 

@@ -25,8 +25,14 @@ const char *subject_id(struct arena *a, const struct want *w, const char *kind, 
     const char *node = s.node >= 0 ? w->hosts[s.node].address : NULL;
     if (image && node)
         return arena_printf(a, "%s/%s@%s", kind, image, node);
-    if (image || node)
-        return arena_printf(a, "%s/%s", kind, image ? image : node);
+    if (image || node) { /* nearly all of them: not worth a format */
+        size_t n = strlen(kind), m = strlen(image ? image : node);
+        char *id = arena_alloc(a, n + 1 + m + 1);
+        memcpy(id, kind, n);
+        id[n] = '/';
+        memcpy(id + n + 1, image ? image : node, m);
+        return id;
+    }
     if (s.render >= 0)
         return arena_printf(a, "%s/%.12s", kind, w->render_keys[w->render_host[s.render]]);
     return arena_strdup(a, kind);
@@ -74,7 +80,8 @@ static void ask_kind(struct planning *p, int kind)
     k->first = p->n_candidates;
     for (size_t slot = 0; slot < k->n_slots; slot++) {
         struct subject s = slot_subject(p->want, rules->subject, slot);
-        struct finding f = {.arena = p->plan->arena};
+        struct change few[4]; /* most find one or two: the plan gets no more room than they take */
+        struct finding f = {.arena = p->plan->arena, .changes = few, .cap = ARRAY_LEN(few)};
         enum verdict verdict = rules->wants(p->view, s, &f);
         k->candidate[slot] = -1;
         if (verdict == VERDICT_NO)
@@ -83,7 +90,9 @@ static void ask_kind(struct planning *p, int kind)
         struct candidate *c =
             mem_push(&p->candidates, &p->n_candidates, &p->cap_candidates, sizeof *p->candidates);
         *c = (struct candidate){.kind = kind, .subject = s, .verdict = verdict, .reason = f.reason,
-                                .only_with = f.only_with, .anywhere = f.anywhere, .changes = f.changes, .n_changes = f.n};
+                                .only_with = f.only_with, .anywhere = f.anywhere, .n_changes = f.n};
+        c->changes = arena_alloc(p->plan->arena, f.n * sizeof *c->changes);
+        memcpy(c->changes, f.changes, f.n * sizeof *c->changes);
     }
     k->n = p->n_candidates - k->first;
 }

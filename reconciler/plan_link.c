@@ -98,11 +98,8 @@ static void link_previous_image(struct planning *p, int from, int kind, const st
     }
 }
 
-static void link_edge(struct planning *p, int from, const struct edge *e, bool needs)
+static void link_edge(struct planning *p, int from, int kind, const struct edge *e, bool needs)
 {
-    int kind = find_kind(p, e->kind);
-    if (kind < 0)
-        return;
     const struct candidate *c = &p->candidates[from];
     switch (e->scope) {
     case SCOPE_SAME:
@@ -132,15 +129,21 @@ static void link_edge(struct planning *p, int from, const struct edge *e, bool n
     }
 }
 
+static void link_table(struct planning *p, size_t k, const struct edge *table, bool needs)
+{
+    const struct of_kind *of = &p->kinds[k];
+    for (const struct edge *e = table; e && e->kind; e++) {
+        int kind = find_kind(p, e->kind);
+        for (size_t i = of->first; kind >= 0 && i < of->first + of->n; i++)
+            if (p->candidates[i].verdict == VERDICT_YES)
+                link_edge(p, (int)i, kind, e, needs);
+    }
+}
+
 void plan_link(struct planning *p)
 {
-    for (size_t i = 0; i < p->n_candidates; i++) {
-        const struct candidate *c = &p->candidates[i];
-        if (c->verdict != VERDICT_YES)
-            continue;
-        for (const struct edge *e = p->rules[c->kind]->needs; e && e->kind; e++)
-            link_edge(p, (int)i, e, true);
-        for (const struct edge *e = p->rules[c->kind]->after; e && e->kind; e++)
-            link_edge(p, (int)i, e, false);
+    for (size_t k = 0; k < p->n_rules; k++) {
+        link_table(p, k, p->rules[k]->needs, true);
+        link_table(p, k, p->rules[k]->after, false);
     }
 }

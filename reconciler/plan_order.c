@@ -92,8 +92,15 @@ static int int_cmp(const void *a, const void *b)
 static size_t sort_unique(int *v, size_t n)
 {
     size_t kept = 0;
-    if (n)
+    if (n > 16)
         qsort(v, n, sizeof *v, int_cmp);
+    else
+        for (size_t i = 1; i < n; i++) /* nearly all of them, and nearly in order */
+            for (size_t k = i; k > 0 && v[k - 1] > v[k]; k--) {
+                int swap = v[k];
+                v[k] = v[k - 1];
+                v[k - 1] = swap;
+            }
     for (size_t i = 0; i < n; i++)
         if (kept == 0 || v[kept - 1] != v[i])
             v[kept++] = v[i];
