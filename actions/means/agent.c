@@ -8,9 +8,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { REQUEST_IDENTITIES = 11, IDENTITIES_ANSWER = 12, SIGN_REQUEST = 13, SIGN_RESPONSE = 14, RSA_SHA2_512 = 4 };
+enum {
+    REQUEST_IDENTITIES = 11,
+    IDENTITIES_ANSWER = 12,
+    SIGN_REQUEST = 13,
+    SIGN_RESPONSE = 14,
+    RSA_SHA2_512 = 4
+};
 #define AGENT_MAX ((size_t)256 * 1024) /* OpenSSH's own limit of a message */
-#define AGENT_TIMEOUT_S 60 /* an agent may ask its user, or wait for a finger on a token */
+#define AGENT_TIMEOUT_S 60             /* an agent may ask its user, or wait for a finger on a token */
 
 void agent_keys_free(struct agent_keys *k)
 {
@@ -23,7 +29,8 @@ void agent_keys_free(struct agent_keys *k)
 static int transfer(int fd, unsigned char *buf, size_t len, bool out, struct error **err)
 {
     for (size_t done = 0; done < len;) {
-        ssize_t n = out ? send(fd, buf + done, len - done, MSG_NOSIGNAL) : recv(fd, buf + done, len - done, 0);
+        ssize_t n =
+            out ? send(fd, buf + done, len - done, MSG_NOSIGNAL) : recv(fd, buf + done, len - done, 0);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -65,7 +72,8 @@ static int ask(const char *path, const struct text *request, struct text *answer
     size_t len = 0;
     _cleanup_(text_free) struct text framed = {0};
     wire_add_string(&framed, request->data, request->len);
-    if (transfer(fd, (unsigned char *)framed.data, framed.len, true, err) < 0 || transfer(fd, head, 4, false, err) < 0)
+    if (transfer(fd, (unsigned char *)framed.data, framed.len, true, err) < 0 ||
+        transfer(fd, head, 4, false, err) < 0)
         goto out;
     struct wire w = {.p = head, .left = 4};
     len = wire_u32(&w);

@@ -11,13 +11,13 @@
 
 extern const char onnode_job[];
 
-#define LINES 30       /* of the log, in an error's detail */
+#define LINES 30 /* of the log, in an error's detail */
 #define LINE_WIDTH 400
-#define GRACE_S 60     /* beyond the job's own deadline: the node ends it, and says so */
+#define GRACE_S 60 /* beyond the job's own deadline: the node ends it, and says so */
 
 struct follow {
     const struct world_job *job;
-    struct text line;      /* not yet ended */
+    struct text line; /* not yet ended */
     char *last[LINES];
     size_t n;              /* lines in all */
     unsigned long long at; /* bytes of the log that came */
@@ -85,8 +85,12 @@ static void program(const struct world *w, const struct follow *f, const char *r
     const struct world_job *j = f->job;
     char digest[DIGEST_HEX];
     digest_hex(j->script, strlen(j->script), digest);
-    const char *const values[][2] = {{"CLUSTER", world_ssh_cluster(w)}, {"KEY", j->key}, {"DIGEST", digest}, {"RUN", run},
-                                     {"SEEN", f->seen}, {"SECRET", j->secret ? "yes" : "no"}};
+    const char *const values[][2] = {{"CLUSTER", world_ssh_cluster(w)},
+                                     {"KEY", j->key},
+                                     {"DIGEST", digest},
+                                     {"RUN", run},
+                                     {"SEEN", f->seen},
+                                     {"SECRET", j->secret ? "yes" : "no"}};
     for (size_t i = 0; i < ARRAY_LEN(values); i++) {
         text_addf(out, "%s=", values[i][0]);
         text_add_quoted(out, values[i][1]);
@@ -108,10 +112,12 @@ static void unit_lines(struct world *w, int node, const char *unit, struct text 
 {
     _cleanup_(text_free) struct text script = {0};
     _cleanup_(transport_result_free) struct transport_result r = {0};
-    text_add(&script, "command -v journalctl >/dev/null 2>&1 || exit 0\njournalctl --no-pager -q -n 15 -o cat -u ");
+    text_add(&script,
+             "command -v journalctl >/dev/null 2>&1 || exit 0\njournalctl --no-pager -q -n 15 -o cat -u ");
     text_add_quoted(&script, unit);
     text_add(&script, " 2>/dev/null\n");
-    struct transport_exec x = {.script = text_str(&script), .timeout_s = 20, .out_max = 256 * 1024, .what = "read the journal"};
+    struct transport_exec x = {
+        .script = text_str(&script), .timeout_s = 20, .out_max = 256 * 1024, .what = "read the journal"};
     if (world_ssh_exec(w, node, &x, true, &r, NULL) < 0 || !r.out.len)
         return;
     text_addf(out, "%slast lines of %s:", out->len ? "\n" : "", unit);
@@ -122,7 +128,8 @@ static void unit_lines(struct world *w, int node, const char *unit, struct text 
     }
 }
 
-static int verdict(struct world *w, int node, struct follow *f, const struct transport_result *r, struct error **err)
+static int verdict(struct world *w, int node, struct follow *f, const struct transport_result *r,
+                   struct error **err)
 {
     const struct world_job *j = f->job;
     _cleanup_(text_free) struct text detail = {0};
@@ -140,16 +147,19 @@ static int verdict(struct world *w, int node, struct follow *f, const struct tra
         error_set(err, ERR_TIMEOUT, "%s: not done within %u s, and ended on the node", j->what, j->timeout_s);
         break;
     case GONE:
-        error_set(err, ERR_REMOTE_EXIT, "%s: its job ended without leaving a status (was the node restarted?)", j->what);
+        error_set(err, ERR_REMOTE_EXIT,
+                  "%s: its job ended without leaving a status (was the node restarted?)", j->what);
         break;
     case END: {
         bool full = strstr(text_str(&detail), "No space left on device");
-        error_set(err, full ? ERR_NO_SPACE : ERR_REMOTE_EXIT, "%s: failed with status %d", j->what, f->status);
+        error_set(err, full ? ERR_NO_SPACE : ERR_REMOTE_EXIT, "%s: failed with status %d", j->what,
+                  f->status);
         break;
     }
     case NO_END: {
         bool full = strstr(text_str(&r->err), "No space left on device");
-        error_set(err, full ? ERR_NO_SPACE : ERR_REMOTE_EXIT, "%s: its job cannot be started (status %d)", j->what, r->status);
+        error_set(err, full ? ERR_NO_SPACE : ERR_REMOTE_EXIT, "%s: its job cannot be started (status %d)",
+                  j->what, r->status);
         _cleanup_(text_free) struct text safe = {0};
         text_add_safe(&safe, text_str(&r->err), 1000);
         return error_detail(err, text_str(&safe));
@@ -177,7 +187,8 @@ static bool cut(const struct error *e)
 
 static bool valid_key(const char *key)
 {
-    return key && *key && *key != '.' && strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789.-") == strlen(key) && strlen(key) < 128;
+    return key && *key && *key != '.' &&
+           strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789.-") == strlen(key) && strlen(key) < 128;
 }
 
 static int follow(struct world *w, int node, struct follow *f, const char *run, struct transport_result *r,
@@ -190,8 +201,14 @@ static int follow(struct world *w, int node, struct follow *f, const char *run, 
         _cleanup_(error_freep) struct error *why = NULL;
         program(w, f, run, &script);
         long long left_s = (until_ms - now_ms()) / 1000;
-        struct transport_exec x = {.script = text_str(&script), .out = on_log, .out_ctx = f, .line = on_word, .line_ctx = f,
-                                   .err_max = 65536, .timeout_s = left_s > 1 ? (unsigned)left_s : 1, .what = f->job->what};
+        struct transport_exec x = {.script = text_str(&script),
+                                   .out = on_log,
+                                   .out_ctx = f,
+                                   .line = on_word,
+                                   .line_ctx = f,
+                                   .err_max = 65536,
+                                   .timeout_s = left_s > 1 ? (unsigned)left_s : 1,
+                                   .what = f->job->what};
         if (f->job->secret) {
             x.input = f->job->secret;
             x.input_len = strlen(f->job->secret);
@@ -206,8 +223,8 @@ static int follow(struct world *w, int node, struct follow *f, const char *run, 
             try = 0;
         long long pause_ms = 250LL << (try < 5 ? try : 5);
         struct pollfd p = {.fd = world_ssh_cancel_fd(w), .events = POLLIN};
-        if (!sent || !cut(why) || (why->code == ERR_PROTOCOL && try >= 3) || now_ms() + pause_ms >= until_ms ||
-            poll(&p, 1, (int)pause_ms) > 0) {
+        if (!sent || !cut(why) || (why->code == ERR_PROTOCOL && try >= 3) ||
+            now_ms() + pause_ms >= until_ms || poll(&p, 1, (int)pause_ms) > 0) {
             if (err)
                 *err = TAKE(why);
             return -1;

@@ -132,7 +132,9 @@ static int read_file(struct known_hosts *k, const char *path, struct error **err
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return errno == ENOENT || errno == ENOTDIR ? 0 : error_errno(err, errno, "read the host keys in %s", path);
+        return errno == ENOENT || errno == ENOTDIR
+                   ? 0
+                   : error_errno(err, errno, "read the host keys in %s", path);
     struct stat st;
     if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode)) { /* UserKnownHostsFile /dev/null is a common habit */
         close(fd);
@@ -272,8 +274,11 @@ static enum known_host check_name(const struct known_hosts *k, const char *name,
         else
             seen = str_eq(l->type, type) ? KNOWN_HOST_CHANGED : KNOWN_HOST_OTHER;
         /* A match wins over other keys of the host (a host may have several), those over other types. */
-        static const int rank[] = {[KNOWN_HOST_UNKNOWN] = 0, [KNOWN_HOST_CERTIFIED] = 1, [KNOWN_HOST_OTHER] = 2,
-                                   [KNOWN_HOST_CHANGED] = 3, [KNOWN_HOST_MATCH] = 4};
+        static const int rank[] = {[KNOWN_HOST_UNKNOWN] = 0,
+                                   [KNOWN_HOST_CERTIFIED] = 1,
+                                   [KNOWN_HOST_OTHER] = 2,
+                                   [KNOWN_HOST_CHANGED] = 3,
+                                   [KNOWN_HOST_MATCH] = 4};
         if (rank[seen] > rank[state]) {
             state = seen;
             *where = l->where;
@@ -282,8 +287,8 @@ static enum known_host check_name(const struct known_hosts *k, const char *name,
     return state;
 }
 
-enum known_host known_hosts_check(const struct known_hosts *k, const char *host, unsigned port, const void *key,
-                                  size_t len, const char **ret_where)
+enum known_host known_hosts_check(const struct known_hosts *k, const char *host, unsigned port,
+                                  const void *key, size_t len, const char **ret_where)
 {
     const char *where = NULL;
     _cleanup_(text_free) struct text name = {0};

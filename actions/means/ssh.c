@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAX_TRIES 6       /* a busy sshd drops connections before it greets (MaxStartups) */
+#define MAX_TRIES 6 /* a busy sshd drops connections before it greets (MaxStartups) */
 #define HELLO_MAX 8192
 
 long long ssh_now_ms(void)
@@ -135,7 +135,8 @@ static int connect_one(struct transport *t, const struct addrinfo *a, long long 
         return cancelled(err);
     char why[128];
     if (n == 0)
-        return error_set(err, ERR_UNREACHABLE, "does not answer on port %u within %u s", t->port, t->connect_s);
+        return error_set(err, ERR_UNREACHABLE, "does not answer on port %u within %u s", t->port,
+                         t->connect_s);
     return error_set(err, ERR_UNREACHABLE, "port %u: %s", t->port, strerror_r(e, why, sizeof why));
 }
 
@@ -143,14 +144,16 @@ static int connect_any(struct transport *t, long long until_ms, struct error **e
 {
     char port[16];
     snprintf(port, sizeof port, "%u", t->port);
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV}, *list = NULL;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV},
+                    *list = NULL;
     int rc = getaddrinfo(t->address, port, &hints, &list);
     if (rc == EAI_NONAME) {
         hints.ai_flags = AI_NUMERICSERV;
         rc = getaddrinfo(t->address, port, &hints, &list);
     }
     if (rc != 0)
-        return error_set(err, ERR_UNREACHABLE, "the name %s cannot be resolved: %s", t->address, gai_strerror(rc));
+        return error_set(err, ERR_UNREACHABLE, "the name %s cannot be resolved: %s", t->address,
+                         gai_strerror(rc));
     rc = -1;
     for (const struct addrinfo *a = list; a && rc < 0; a = a->ai_next) {
         rc = connect_one(t, a, until_ms, err);
@@ -167,8 +170,8 @@ static int prefer(struct transport *t, int method, const char *list, struct erro
     return rc ? ssh_failed(t, rc, ERR_INTERNAL, "choose algorithms", err) : 0;
 }
 
-/* Stored key types first, else a server that has several shows one that the file does not hold. Only names that this
- * libssh2 supports: to remove others it copies between overlapping pieces of memory. */
+/* Stored key types first, else a server that has several shows one that the file does not hold. Only names
+ * that this libssh2 supports: to remove others it copies between overlapping pieces of memory. */
 static int prefer_known_types(struct transport *t, const struct known_hosts *known, struct error **err)
 {
     static const struct {
@@ -218,13 +221,15 @@ static bool offers(const struct transport *t, const char *algorithm)
 static int no_agreement(struct transport *t, int rc, struct error **err)
 {
     if (offers(t, "rsa-sha2-") && !offers(t, "ssh-ed25519") && !offers(t, "ecdsa-sha2-")) {
-        error_set(err, ERR_HOST_KEY, "the server has only an RSA host key, which this SSH library cannot check");
+        error_set(err, ERR_HOST_KEY,
+                  "the server has only an RSA host key, which this SSH library cannot check");
         return error_hint(err, "make a modern one there: ssh-keygen -A, then restart sshd");
     }
     return ssh_failed(t, rc, ERR_UNREACHABLE, "agree with the SSH server on encryption", err);
 }
 
-static int handshake(struct transport *t, const struct known_hosts *known, long long until_ms, struct error **err)
+static int handshake(struct transport *t, const struct known_hosts *known, long long until_ms,
+                     struct error **err)
 {
     int rc;
     t->heard = 0;
@@ -245,8 +250,9 @@ static int handshake(struct transport *t, const struct known_hosts *known, long 
         if (ssh_wait(t, until_ms, "handshake", err) == 0)
             continue;
         if (err && (*err)->code == ERR_TIMEOUT)
-            error_set(err, ERR_UNREACHABLE, t->heard ? "the SSH handshake was not done within %u s"
-                                                     : "port accepts connections, but no SSH server greets within %u s",
+            error_set(err, ERR_UNREACHABLE,
+                      t->heard ? "the SSH handshake was not done within %u s"
+                               : "port accepts connections, but no SSH server greets within %u s",
                       t->connect_s);
         return -1;
     }
@@ -279,20 +285,27 @@ static int check_host_key(struct transport *t, const struct known_hosts *known, 
             break;
         }
         error_set(err, ERR_HOST_KEY, "the host key is unknown: %s", text_str(&print));
-        return error_hint(err, "compare it with the machine's own (ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub there), then run "
-                               "`reconcile trust`, or pass --accept-new-host-keys");
+        return error_hint(
+            err,
+            "compare it with the machine's own (ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub there), then run "
+            "`reconcile trust`, or pass --accept-new-host-keys");
     case KNOWN_HOST_CHANGED:
     case KNOWN_HOST_OTHER:
-        error_set(err, ERR_HOST_KEY, "the host key is not the known one: the server shows %s, but %s holds %s",
-                  text_str(&print), where, state == KNOWN_HOST_CHANGED ? "another" : "only keys of other types");
-        return error_hint(err, "either the machine was reinstalled, or someone stands between: if you are sure, remove that "
-                               "line (ssh-keygen -R) and run `reconcile trust`");
+        error_set(err, ERR_HOST_KEY,
+                  "the host key is not the known one: the server shows %s, but %s holds %s", text_str(&print),
+                  where, state == KNOWN_HOST_CHANGED ? "another" : "only keys of other types");
+        return error_hint(
+            err,
+            "either the machine was reinstalled, or someone stands between: if you are sure, remove that "
+            "line (ssh-keygen -R) and run `reconcile trust`");
     case KNOWN_HOST_REVOKED:
         error_set(err, ERR_HOST_KEY, "the host key %s is revoked by %s", text_str(&print), where);
         return error_hint(err, "give the machine a new host key");
     case KNOWN_HOST_CERTIFIED:
-        error_set(err, ERR_HOST_KEY, "%s trusts a certificate authority for this host, but host certificates are not understood here",
-                  where);
+        error_set(
+            err, ERR_HOST_KEY,
+            "%s trusts a certificate authority for this host, but host certificates are not understood here",
+            where);
         return error_hint(err, "add the host's own key, %s, to known_hosts: ssh-keyscan", text_str(&print));
     }
     *ret_fingerprint = text_take(&print);
@@ -300,7 +313,8 @@ static int check_host_key(struct transport *t, const struct known_hosts *known, 
 }
 
 /* Connects up to an agreed and checked host key. */
-static int greet(struct transport *t, bool learn, bool *ret_learned, char **ret_fingerprint, struct error **err)
+static int greet(struct transport *t, bool learn, bool *ret_learned, char **ret_fingerprint,
+                 struct error **err)
 {
     long long until_ms = ssh_now_ms() + (long long)t->connect_s * 1000;
     struct known_hosts *known = NULL;
@@ -314,7 +328,8 @@ static int greet(struct transport *t, bool learn, bool *ret_learned, char **ret_
         rc = handshake(t, known, until_ms, err);
         if (rc == 0 || t->heard > 0 || try == MAX_TRIES || (err && (*err)->code != ERR_UNREACHABLE))
             break;
-        /* Dropped before it greeted: an overloaded sshd. Later tries are spread, so that they do not meet again. */
+        /* Dropped before it greeted: an overloaded sshd. Later tries are spread, so that they do not meet
+         * again. */
         unsigned char dice = 0;
         RAND_bytes(&dice, 1);
         drop_session(t);
@@ -346,14 +361,17 @@ static int settle(struct transport *t, struct error **err)
             return -1;
     }
     if (c->proxy)
-        return error_set(err, ERR_UNREACHABLE, "ssh's configuration sends this host through a proxy or jump host, which is not "
-                                               "supported");
+        return error_set(err, ERR_UNREACHABLE,
+                         "ssh's configuration sends this host through a proxy or jump host, which is not "
+                         "supported");
     t->address = c->hostname ? c->hostname : g->address;
     t->known_as = c->host_key_alias ? c->host_key_alias : t->address;
     t->user = g->user ? g->user : c->user ? c->user : "root";
     t->port = g->port ? g->port : c->port ? c->port : 22;
     t->known_hosts = g->known_hosts ? g->known_hosts : c->known_hosts;
-    t->agent_socket = str_eq(c->agent, "none") ? NULL : c->agent && g->agent_socket ? c->agent : g->agent_socket;
+    t->agent_socket = str_eq(c->agent, "none")      ? NULL
+                      : c->agent && g->agent_socket ? c->agent
+                                                    : g->agent_socket;
     t->connect_s = g->connect_s ? g->connect_s : c->connect_s ? c->connect_s : 10;
     t->command_s = g->command_s ? g->command_s : 300;
     t->idle_s = g->idle_s ? g->idle_s : 60;

@@ -9,8 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_OFFERS 5      /* each offered key counts against the server's MaxAuthTries (6); the rest is for a password */
-#define LOGIN_S 30        /* a refused password alone costs 3 to 4 s with PAM */
+#define MAX_OFFERS                                                                                           \
+    5 /* each offered key counts against the server's MaxAuthTries (6); the rest is for a password */
+#define LOGIN_S 30 /* a refused password alone costs 3 to 4 s with PAM */
 #define KEY_MAX (256 * 1024)
 
 struct login {
@@ -44,11 +45,11 @@ static void note_error(struct login *l, const char *what, const struct error *e)
 }
 
 /* Evaluates a libssh2 log-in call until it is done. 1 in, 0 refused, -1 the connection is gone. */
-#define TRY_LOGIN(l, rc, err, call)                                                                              \
-    do {                                                                                                         \
-        while (((rc) = (call)) == LIBSSH2_ERROR_EAGAIN)                                                          \
-            if (ssh_wait((l)->t, (l)->until_ms, "log in", (err)) < 0)                                            \
-                return -1;                                                                                       \
+#define TRY_LOGIN(l, rc, err, call)                                                                          \
+    do {                                                                                                     \
+        while (((rc) = (call)) == LIBSSH2_ERROR_EAGAIN)                                                      \
+            if (ssh_wait((l)->t, (l)->until_ms, "log in", (err)) < 0)                                        \
+                return -1;                                                                                   \
     } while (0)
 
 static int outcome(struct login *l, int rc, const char *what, struct error **err)
@@ -60,7 +61,8 @@ static int outcome(struct login *l, int rc, const char *what, struct error **err
         note(l, what, rc == LIBSSH2_ERROR_PASSWORD_EXPIRED ? "expired" : "refused");
         return 0;
     }
-    if (rc == LIBSSH2_ERROR_SOCKET_DISCONNECT || rc == LIBSSH2_ERROR_SOCKET_RECV || rc == LIBSSH2_ERROR_SOCKET_SEND) {
+    if (rc == LIBSSH2_ERROR_SOCKET_DISCONNECT || rc == LIBSSH2_ERROR_SOCKET_RECV ||
+        rc == LIBSSH2_ERROR_SOCKET_SEND) {
         if (!l->offers && !l->tried.len)
             return ssh_failed(l->t, rc, ERR_UNREACHABLE, "log in", err);
         note(l, what, "the server hung up, it allows no more tries");
@@ -86,8 +88,8 @@ struct signer {
     struct error *error;
 };
 
-static int sign(LIBSSH2_SESSION *session, unsigned char **sig, size_t *sig_len, const unsigned char *data, size_t len,
-                void **abstract)
+static int sign(LIBSSH2_SESSION *session, unsigned char **sig, size_t *sig_len, const unsigned char *data,
+                size_t len, void **abstract)
 {
     struct signer *s = *abstract;
     (void)session;
@@ -106,8 +108,8 @@ static int offer(struct login *l, const struct ssh_key *key, const void *blob, s
     int rc;
     l->offers++;
     TRY_LOGIN(l, rc, err,
-              libssh2_userauth_publickey(l->t->session, l->t->user, (unsigned char *)offered.data, offered.len, sign,
-                                         &abstract));
+              libssh2_userauth_publickey(l->t->session, l->t->user, (unsigned char *)offered.data,
+                                         offered.len, sign, &abstract));
     if (rc != 0 && s.error) {
         note_error(l, what, s.error);
         error_free(s.error);
@@ -131,7 +133,8 @@ static int read_key(const char *path, struct text *out, struct error **err)
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
         char why[128];
-        return error_set(err, ERR_AUTH, "the key %s cannot be read: %s", path, strerror_r(errno, why, sizeof why));
+        return error_set(err, ERR_AUTH, "the key %s cannot be read: %s", path,
+                         strerror_r(errno, why, sizeof why));
     }
     while (out->len < KEY_MAX && (n = read(fd, buf, sizeof buf)) > 0)
         text_addn(out, buf, (size_t)n);
@@ -159,16 +162,17 @@ static int offer_sealed(struct login *l, const struct ssh_key *key, const char *
     if (str_eq(key->type, "ssh-rsa")) {
         note(l, what, "an RSA key in OpenSSH's format with a passphrase cannot be opened here");
         if (!l->hint)
-            l->hint = mem_printf("load it into the SSH agent (ssh-add %s), or convert it: ssh-keygen -p -m PEM -f %s", label,
-                                 label);
+            l->hint = mem_printf(
+                "load it into the SSH agent (ssh-add %s), or convert it: ssh-keygen -p -m PEM -f %s", label,
+                label);
         return 0;
     }
     int rc;
     unsigned long long heard = l->t->heard;
     l->offers++;
     TRY_LOGIN(l, rc, err,
-              libssh2_userauth_publickey_frommemory(l->t->session, l->t->user, strlen(l->t->user), NULL, 0, text,
-                                                    strlen(text), passphrase));
+              libssh2_userauth_publickey_frommemory(l->t->session, l->t->user, strlen(l->t->user), NULL, 0,
+                                                    text, strlen(text), passphrase));
     if (rc != 0 && heard == l->t->heard) { /* the server was not even asked; libssh2 has one error for all */
         l->offers--;
         note(l, what, "the passphrase is wrong");
@@ -237,8 +241,8 @@ static int offer_key(struct login *l, const struct transport_key *k, bool named,
 
 static bool known_type(const struct agent_key *k)
 {
-    static const char *const types[] = {"ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521",
-                                        "ssh-rsa"};
+    static const char *const types[] = {"ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384",
+                                        "ecdsa-sha2-nistp521", "ssh-rsa"};
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         size_t n = strlen(types[i]);
         if (k->len > n + 4 && k->blob[3] == n && memcmp(k->blob + 4, types[i], n) == 0)
@@ -257,7 +261,9 @@ static int try_keys(struct login *l, struct error **err)
     l->agent_used = mem_alloc(l->agent.n + 1);
     for (size_t i = 0; i < g->n_keys && rc == 0 && !l->dead && l->offers < MAX_OFFERS; i++)
         rc = offer_key(l, &g->keys[i], true, err);
-    for (size_t i = 0; i < l->t->config.n_identity_files && !g->n_keys && rc == 0 && !l->dead && l->offers < MAX_OFFERS; i++) {
+    for (size_t i = 0;
+         i < l->t->config.n_identity_files && !g->n_keys && rc == 0 && !l->dead && l->offers < MAX_OFFERS;
+         i++) {
         struct transport_key k = {.path = l->t->config.identity_files[i], .passphrase = {0}};
         rc = offer_key(l, &k, false, err);
     }
@@ -273,8 +279,8 @@ static int try_keys(struct login *l, struct error **err)
 static _Thread_local const char *answer;
 
 static void respond(const char *name, int name_len, const char *instruction, int instruction_len, int n,
-                    const LIBSSH2_USERAUTH_KBDINT_PROMPT *prompts, LIBSSH2_USERAUTH_KBDINT_RESPONSE *responses,
-                    void **abstract)
+                    const LIBSSH2_USERAUTH_KBDINT_PROMPT *prompts,
+                    LIBSSH2_USERAUTH_KBDINT_RESPONSE *responses, void **abstract)
 {
     (void)name;
     (void)name_len;
@@ -305,7 +311,8 @@ static int try_passwords(struct login *l, struct error **err)
     unsigned len = (unsigned)strlen(t->user);
     if (l->password) {
         TRY_LOGIN(l, rc, err,
-                  libssh2_userauth_password_ex(t->session, t->user, len, password, (unsigned)strlen(password), NULL));
+                  libssh2_userauth_password_ex(t->session, t->user, len, password, (unsigned)strlen(password),
+                                               NULL));
         rc = outcome(l, rc, "password", err);
         if (rc != 0 || l->dead)
             return rc;
@@ -354,11 +361,13 @@ int ssh_login(struct transport *t, struct error **err)
     if (rc == 0) {
         _cleanup_(text_free) struct text safe = {0};
         text_add_safe(&safe, text_str(&l.tried), 1000);
-        error_set(err, ERR_AUTH, "user %s may not log in (%s)", t->user, l.tried.len ? text_str(&safe) : "there is no key, agent or password to try");
+        error_set(err, ERR_AUTH, "user %s may not log in (%s)", t->user,
+                  l.tried.len ? text_str(&safe) : "there is no key, agent or password to try");
         if (l.hint)
             error_hint(err, "%s", l.hint);
         else
-            error_hint(err, "name a key (pk) or a password (passwd) that this node takes, or load the key into the SSH agent");
+            error_hint(err, "name a key (pk) or a password (passwd) that this node takes, or load the key "
+                            "into the SSH agent");
     } else if (rc < 0 && err && *err && (*err)->code == ERR_TIMEOUT) {
         error_set(err, ERR_UNREACHABLE, "the log-in was not done within %d s", LOGIN_S);
     }

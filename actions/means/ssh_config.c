@@ -108,8 +108,8 @@ static void setting(struct ssh_config *c, const char *key, const char *value, co
     else if ((str_eq(key, "proxyjump") || str_eq(key, "proxycommand")) && !none)
         c->proxy = arena_strdup(c->arena, value);
     else if (str_eq(key, "identityfile")) {
-        const char **slot =
-            arena_push(c->arena, &c->identity_files, &c->n_identity_files, &c->cap_identity_files, sizeof *slot);
+        const char **slot = arena_push(c->arena, &c->identity_files, &c->n_identity_files,
+                                       &c->cap_identity_files, sizeof *slot);
         *slot = expand(c->arena, value, home);
     }
 }
@@ -136,18 +136,20 @@ void ssh_config_parse(const char *text, const char *home, const char *local_user
         add_words(&c, &c.known_hosts, &c.n_known_hosts, &c.cap_known_hosts, user_files, home);
     if (!str_eq(global_files, "none"))
         add_words(&c, &c.known_hosts, &c.n_known_hosts, &c.cap_known_hosts, global_files, home);
-    arena_push(c.arena, &c.known_hosts, &c.n_known_hosts, &c.cap_known_hosts, sizeof *c.known_hosts); /* NULL */
+    arena_push(c.arena, &c.known_hosts, &c.n_known_hosts, &c.cap_known_hosts,
+               sizeof *c.known_hosts); /* NULL */
     c.n_known_hosts--;
     *ret = c;
 }
 
 /* OpenSSH's defaults, where there is no ssh to ask. */
-static const char defaults[] = "identityfile ~/.ssh/id_rsa\nidentityfile ~/.ssh/id_ecdsa\nidentityfile ~/.ssh/id_ed25519\n"
-                               "userknownhostsfile ~/.ssh/known_hosts ~/.ssh/known_hosts2\n"
-                               "globalknownhostsfile /etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2\n";
+static const char defaults[] =
+    "identityfile ~/.ssh/id_rsa\nidentityfile ~/.ssh/id_ecdsa\nidentityfile ~/.ssh/id_ed25519\n"
+    "userknownhostsfile ~/.ssh/known_hosts ~/.ssh/known_hosts2\n"
+    "globalknownhostsfile /etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2\n";
 
-/* Does this file treat hosts differently, or may it (Match, Include)? Only what Debian's system file includes is
- * followed, by the caller. */
+/* Does this file treat hosts differently, or may it (Match, Include)? Only what Debian's system file includes
+ * is followed, by the caller. */
 static bool file_by_host(const char *path)
 {
     FILE *f = fopen(path, "re");
@@ -217,7 +219,8 @@ static int ask_ssh(struct ssh_config_cache *c, const char *host, const char *use
     argv[n] = NULL;
     _cleanup_(process_output_free) struct process_output out = {0};
     _cleanup_(error_freep) struct error *why = NULL;
-    struct process p = {.argv = argv, .timeout_s = 20, .any_status = true, .what = "ask ssh for its configuration"};
+    struct process p = {
+        .argv = argv, .timeout_s = 20, .any_status = true, .what = "ask ssh for its configuration"};
     if (process_run(&p, &out, &why) < 0 && why->code != ERR_NOT_FOUND) {
         if (err)
             *err = TAKE(why);

@@ -9,8 +9,8 @@
 #define OUTPUT_MAX ((size_t)16 * 1024 * 1024)
 #define NOISE_MAX 4096
 #define LINE_MAX_KEPT 65536
-#define MARKER_MAX 48  /* nonce, " end ", three digits, newline */
-#define LINGER_S 10    /* after the end marker: a process left behind may hold the output open */
+#define MARKER_MAX 48 /* nonce, " end ", three digits, newline */
+#define LINGER_S 10   /* after the end marker: a process left behind may hold the output open */
 
 struct run {
     struct transport *t;
@@ -24,13 +24,13 @@ struct run {
     struct text program; /* wiped: a password may be in it */
     const char *next;    /* being sent */
     size_t left;
-    bool feeding;        /* the program is ready for its input */
-    bool eof, eof_sent;  /* nothing more comes; said so */
+    bool feeding;       /* the program is ready for its input */
+    bool eof, eof_sent; /* nothing more comes; said so */
     bool elevate, asked;
     size_t input_done;
 
     /* stdout */
-    struct text held;    /* not yet passed on: the noise before, or what may be a piece of the end marker */
+    struct text held; /* not yet passed on: the noise before, or what may be a piece of the end marker */
     bool begun, ended;
     int end_status;
 
@@ -84,8 +84,8 @@ static size_t find_marker(const struct run *r, const char *word, size_t *start)
     return (size_t)(end - r->held.data) + 1;
 }
 
-/* How many of the last bytes may be the beginning of the end marker, the rest of which has not come yet. All others
- * are passed on at once: a log is watched as it grows. */
+/* How many of the last bytes may be the beginning of the end marker, the rest of which has not come yet. All
+ * others are passed on at once: a log is watched as it grows. */
 static size_t marker_piece(const struct run *r)
 {
     char marker[MARKER_MAX];
@@ -146,8 +146,10 @@ static int give_password(struct run *r, struct error **err)
         return -1;
     if (!password) {
         error_set(err, ERR_AUTH, "sudo asks for a password of user %s and none is given", r->t->user);
-        return error_hint(err, "set passwd for this host, or let the user run everything without one: "
-                               "%s ALL=(ALL) NOPASSWD: ALL", r->t->user);
+        return error_hint(err,
+                          "set passwd for this host, or let the user run everything without one: "
+                          "%s ALL=(ALL) NOPASSWD: ALL",
+                          r->t->user);
     }
     text_wipe(&r->program);
     text_addf(&r->program, "%s\n", password);
@@ -190,7 +192,8 @@ static int control(struct run *r, const char *word, struct error **err)
         return 0;
     }
     if (r->left || !r->elevate || r->failed || r->feeding)
-        return error_set(err, ERR_PROTOCOL, "%s: the node does not follow the order of the conversation", r->x->what);
+        return error_set(err, ERR_PROTOCOL, "%s: the node does not follow the order of the conversation",
+                         r->x->what);
     if (str_eq(word, "ask")) {
         if (give_password(r, &r->error) < 0) {
             r->eof = true; /* it gives up by itself, and the connection stays usable */
@@ -399,7 +402,8 @@ static int sudo_failed(struct run *r, struct error **err)
     _cleanup_(text_free) struct text safe = {0};
     text_add_safe(&safe, why, 300);
     if (strstr(why, "no builtin printf"))
-        return error_set(err, ERR_AUTH, "the node's sh has no printf of its own, so a sudo password cannot be given safely");
+        return error_set(err, ERR_AUTH,
+                         "the node's sh has no printf of its own, so a sudo password cannot be given safely");
     if (strstr(why, "no sudo")) {
         error_set(err, ERR_AUTH, "user %s is not root, and there is no sudo on the node", user);
         return error_hint(err, "install sudo there, or log in as root");
@@ -414,7 +418,9 @@ static int sudo_failed(struct run *r, struct error **err)
     }
     if (r->asked) {
         error_set(err, ERR_AUTH, "sudo refuses the password of user %s", user);
-        return error_hint(err, "correct passwd for this host, or add to the node's sudoers: %s ALL=(ALL) NOPASSWD: ALL", user);
+        return error_hint(
+            err, "correct passwd for this host, or add to the node's sudoers: %s ALL=(ALL) NOPASSWD: ALL",
+            user);
     }
     return error_set(err, ERR_AUTH, "sudo fails for user %s: %s", user, text_str(&safe));
 }
@@ -435,18 +441,21 @@ static int judge(struct run *r, int status, const char *signal_name, struct erro
         return error_set(err, ERR_REMOTE_EXIT, "%s: killed by signal %s", what, text_str(&safe));
     }
     if (!r->begun) {
-        error_set(err, ERR_PROTOCOL, "%s: the login shell of user %s did not run our program (status %d)", what, r->t->user, status);
+        error_set(err, ERR_PROTOCOL, "%s: the login shell of user %s did not run our program (status %d)",
+                  what, r->t->user, status);
         _cleanup_(text_free) struct text safe = {0};
         text_add_safe(&safe, text_str(&r->held), 1000);
         text_add_safe(&safe, text_str(&r->ret->err), 1000);
         if (safe.len)
             error_detail(err, text_str(&safe));
-        return error_hint(err, "look at its login files: something there ends the session or takes its input");
+        return error_hint(err,
+                          "look at its login files: something there ends the session or takes its input");
     }
     if (!r->ended)
         return error_set(err, ERR_PROTOCOL, "%s: the program was cut short (status %d)", what, status);
     if (status != r->end_status)
-        return error_set(err, ERR_PROTOCOL, "%s: the program ended with status %d, but the node says %d", what, r->end_status, status);
+        return error_set(err, ERR_PROTOCOL, "%s: the program ended with status %d, but the node says %d",
+                         what, r->end_status, status);
     r->ret->status = status;
     return 0;
 }
@@ -487,15 +496,16 @@ static int run_it(struct run *r, struct error **err)
     else
         ssh_program_wrap(x->script, r->nonce, has_input(x), &r->program);
     send_program(r);
-    /* With sudo the input stays open for the password. If sudo does not ask, the program's stdin is a pipe that
-     * holds the program alone, and the end of our side is not waited for. */
+    /* With sudo the input stays open for the password. If sudo does not ask, the program's stdin is a pipe
+     * that holds the program alone, and the end of our side is not waited for. */
     r->eof = !has_input(x) && !r->elevate;
     if (open_channel(r, err) < 0)
         return -1;
     bool failed = converse(r, err) < 0;
     if (failed) {
         if (r->ended && err && (*err)->code == ERR_TIMEOUT)
-            error_set(err, ERR_PROTOCOL, "%s: it ended, but left a process behind that holds its output open", x->what);
+            error_set(err, ERR_PROTOCOL, "%s: it ended, but left a process behind that holds its output open",
+                      x->what);
         return -1;
     }
     return finish(r, err);

@@ -57,13 +57,15 @@ static EVP_PKEY *from_params(const char *algorithm, OSSL_PARAM_BLD *bld)
 static EVP_PKEY *read_rsa(struct wire *w)
 {
     BIGNUM *n = number(w), *e = number(w), *d = number(w), *iqmp = number(w), *p = number(w), *q = number(w);
-    BIGNUM *dp = BN_secure_new(), *dq = BN_secure_new(), *p1 = p ? BN_dup(p) : NULL, *q1 = q ? BN_dup(q) : NULL;
+    BIGNUM *dp = BN_secure_new(), *dq = BN_secure_new(), *p1 = p ? BN_dup(p) : NULL,
+           *q1 = q ? BN_dup(q) : NULL;
     BN_CTX *ctx = BN_CTX_new();
     OSSL_PARAM_BLD *b = OSSL_PARAM_BLD_new();
     EVP_PKEY *pkey = NULL;
-    if (!w->failed && n && e && d && iqmp && p1 && q1 && dp && dq && ctx && b && !BN_is_zero(p) && !BN_is_zero(q) &&
-        BN_sub_word(p1, 1) && BN_sub_word(q1, 1) && BN_mod(dp, d, p1, ctx) && BN_mod(dq, d, q1, ctx) &&
-        OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_N, n) && OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_E, e) &&
+    if (!w->failed && n && e && d && iqmp && p1 && q1 && dp && dq && ctx && b && !BN_is_zero(p) &&
+        !BN_is_zero(q) && BN_sub_word(p1, 1) && BN_sub_word(q1, 1) && BN_mod(dp, d, p1, ctx) &&
+        BN_mod(dq, d, q1, ctx) && OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_N, n) &&
+        OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_E, e) &&
         OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_D, d) &&
         OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_FACTOR1, p) &&
         OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_FACTOR2, q) &&
@@ -172,7 +174,8 @@ static int parse_openssh(struct ssh_key *k, const char *text, const char *label,
     if (type_index(k->type) < 0) {
         _cleanup_(text_free) struct text shown = {0};
         text_add_safe(&shown, k->type, 60);
-        return error_set(err, ERR_AUTH, "the key %s is of the type %s, which cannot be used here", label, text_str(&shown));
+        return error_set(err, ERR_AUTH, "the key %s is of the type %s, which cannot be used here", label,
+                         text_str(&shown));
     }
     if (cipher_len != 4 || memcmp(cipher, "none", 4) != 0) {
         k->sealed = true;
@@ -239,7 +242,8 @@ static bool describe(struct ssh_key *k)
         return false;
     for (size_t i = 0; i < ARRAY_LEN(curves); i++)
         if (str_eq(group, curves[i].group) &&
-            EVP_PKEY_get_octet_string_param(k->pkey, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, buf, sizeof buf, &n) == 1) {
+            EVP_PKEY_get_octet_string_param(k->pkey, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, buf, sizeof buf,
+                                            &n) == 1) {
             memcpy(k->type, curves[i].type, strlen(curves[i].type) + 1);
             wire_add_string(&k->blob, k->type, strlen(k->type));
             wire_add_string(&k->blob, curves[i].curve, strlen(curves[i].curve));
@@ -266,7 +270,8 @@ static int parse_pem(struct ssh_key *k, const char *text, const char *label, con
     if (!k->pkey)
         return error_set(err, ERR_AUTH, "%s is not a private key", label);
     if (!describe(k))
-        return error_set(err, ERR_AUTH, "the key %s is of a type that cannot be used (RSA, ECDSA and ed25519 can)", label);
+        return error_set(err, ERR_AUTH,
+                         "the key %s is of a type that cannot be used (RSA, ECDSA and ed25519 can)", label);
     return 0;
 }
 
@@ -305,8 +310,8 @@ static bool ecdsa_from_der(const unsigned char *der, size_t len, struct text *ou
     return true;
 }
 
-int ssh_key_sign(const struct ssh_key *k, const void *data, size_t len, unsigned char **ret_sig, size_t *ret_len,
-                 struct error **err)
+int ssh_key_sign(const struct ssh_key *k, const void *data, size_t len, unsigned char **ret_sig,
+                 size_t *ret_len, struct error **err)
 {
     int type = type_index(k->type);
     const char *digest = type == 0 ? NULL : type == 1 ? "SHA512" : curves[type - 2].digest;

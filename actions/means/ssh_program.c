@@ -3,9 +3,10 @@
 /* The environment every program can rely on. */
 static void surroundings(struct text *out)
 {
-    text_add(out, "LC_ALL=C\nexport LC_ALL\n"
-                  "PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nexport PATH\n"
-                  "umask 022\ncd /\n");
+    text_add(out,
+             "LC_ALL=C\nexport LC_ALL\n"
+             "PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nexport PATH\n"
+             "umask 022\ncd /\n");
 }
 
 void ssh_program_wrap(const char *script, const char *nonce, bool input, struct text *out)
@@ -17,14 +18,16 @@ void ssh_program_wrap(const char *script, const char *nonce, bool input, struct 
         text_addf(out, "printf '%%s\\n' '%s ready' >&2\n", nonce);
     text_add(out, "(\n");
     text_add(out, script);
-    text_addf(out, "\n)\nreconcile_status=$?\nprintf '%%s\\n' \"%s end $reconcile_status\"\nexit \"$reconcile_status\"\n}\n",
+    text_addf(out,
+              "\n)\nreconcile_status=$?\nprintf '%%s\\n' \"%s end $reconcile_status\"\nexit "
+              "\"$reconcile_status\"\n}\n",
               nonce);
 }
 
-/* In the three calls of sudo the command is the same, `sh -s`, because a sudoers rule may name it. -k: what an
- * earlier call cached must not decide whether a line of input is a password or a command. `-n` never asks; with `-S`
- * and one line on its stdin it can try one password only. The password reaches sudo through a pipe from a builtin:
- * it is never an argument of a process. */
+/* In the three calls of sudo the command is the same, `sh -s`, because a sudoers rule may name it. -k: what
+ * an earlier call cached must not decide whether a line of input is a password or a command. `-n` never asks;
+ * with `-S` and one line on its stdin it can try one password only. The password reaches sudo through a pipe
+ * from a builtin: it is never an argument of a process. */
 void ssh_program_elevate(const char *script, const char *nonce, bool input, bool checked, struct text *out)
 {
     _cleanup_(text_wipe) struct text wrapped = {0};
@@ -39,14 +42,19 @@ void ssh_program_elevate(const char *script, const char *nonce, bool input, bool
     text_add(out, input ? "reconcile_say go\nexec sh -s\n" : "reconcile_program | sh -s\nexit\n");
     text_add(out, "fi\ncommand -v sudo >/dev/null 2>&1 || reconcile_fail 'no sudo'\n"
                   "if reconcile_why=$(sudo -k -n -H sh -s 2>&1 </dev/null); then\n");
-    text_add(out, input ? "reconcile_say go\nexec sudo -n -H sh -s\n" : "reconcile_program | sudo -n -H sh -s\nexit\n");
-    text_add(out, "fi\ncase $reconcile_why in *'password is required'*) ;; *) reconcile_fail \"$reconcile_why\" ;; esac\n"
+    text_add(out, input ? "reconcile_say go\nexec sudo -n -H sh -s\n"
+                        : "reconcile_program | sudo -n -H sh -s\nexit\n");
+    text_add(out, "fi\ncase $reconcile_why in *'password is required'*) ;; *) reconcile_fail "
+                  "\"$reconcile_why\" ;; esac\n"
                   "case $(command -v printf) in printf) ;; *) reconcile_fail 'no builtin printf' ;; esac\n"
                   "reconcile_say ask\nIFS= read -r reconcile_password || exit 1\n");
     if (!checked)
-        text_add(out, "reconcile_why=$(printf '%s\\n' \"$reconcile_password\" | sudo -k -S -p '' -H sh -s 2>&1) ||\n"
-                      "reconcile_fail \"$reconcile_why\"\n");
+        text_add(
+            out,
+            "reconcile_why=$(printf '%s\\n' \"$reconcile_password\" | sudo -k -S -p '' -H sh -s 2>&1) ||\n"
+            "reconcile_fail \"$reconcile_why\"\n");
     text_add(out, input ? "reconcile_say go\nexec sudo -k -S -p '' -H sh -s\n"
-                        : "{ printf '%s\\n' \"$reconcile_password\"; reconcile_program; } | sudo -k -S -p '' -H sh -s\nexit\n");
+                        : "{ printf '%s\\n' \"$reconcile_password\"; reconcile_program; } | sudo -k -S -p '' "
+                          "-H sh -s\nexit\n");
     text_add(out, "}\n");
 }

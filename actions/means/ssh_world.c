@@ -60,8 +60,8 @@ const char *world_ssh_name(const struct world *w, int node)
 
 /* --- programs */
 
-static int try_exec(struct node *n, const struct transport_exec *x, bool *ret_fresh, struct transport_result *ret,
-                    struct error **err)
+static int try_exec(struct node *n, const struct transport_exec *x, bool *ret_fresh,
+                    struct transport_result *ret, struct error **err)
 {
     if (n->t && !transport_usable(n->t)) {
         transport_close(n->t);
@@ -120,7 +120,8 @@ static char *said(const struct transport_result *r)
     return text_take(&out);
 }
 
-static int failed_status(const struct node *n, const char *what, const struct transport_result *r, struct error **err)
+static int failed_status(const struct node *n, const char *what, const struct transport_result *r,
+                         struct error **err)
 {
     bool full = strstr(text_str(&r->err), "No space left on device");
     _cleanup_(mem_freep) char *detail = said(r);
@@ -130,12 +131,19 @@ static int failed_status(const struct node *n, const char *what, const struct tr
     return error_subject(err, name_of(n));
 }
 
-static int op_sh(struct world *w, int node, const struct world_script *s, struct world_output *ret, struct error **err)
+static int op_sh(struct world *w, int node, const struct world_script *s, struct world_output *ret,
+                 struct error **err)
 {
     const char *what = s->what ? s->what : "run a program";
-    struct transport_exec x = {.script = s->text, .input = s->input, .input_len = s->input_len, .feed = s->feed,
-                               .feed_ctx = s->feed_ctx, .line = s->line, .line_ctx = s->line_ctx,
-                               .timeout_s = s->timeout_s, .what = what};
+    struct transport_exec x = {.script = s->text,
+                               .input = s->input,
+                               .input_len = s->input_len,
+                               .feed = s->feed,
+                               .feed_ctx = s->feed_ctx,
+                               .line = s->line,
+                               .line_ctx = s->line_ctx,
+                               .timeout_s = s->timeout_s,
+                               .what = what};
     _cleanup_(transport_result_free) struct transport_result r = {0};
     if (world_ssh_exec(w, node, &x, false, &r, err) < 0)
         return -1;
@@ -161,14 +169,17 @@ static int op_put(struct world *w, int node, const char *path, uint32_t mode, co
     text_add(&s, "set -eu\nf=");
     text_add_quoted(&s, path);
     /* The digest is checked because a cut connection ends the input early. */
-    text_addf(&s, "\nd=${f%%/*}\nd=${d:-/}\nif [ -d \"$f\" ]; then echo \"$f is a directory\" >&2; exit 1; fi\n"
-                  "[ -d \"$d\" ] || mkdir -p \"$d\"\nt=$(mktemp \"$d/.reconcile.XXXXXX\")\ntrap 'rm -f \"$t\"' EXIT\n"
-                  "cat >\"$t\"\nsum=$(sha256sum <\"$t\")\n"
-                  "if [ \"${sum%%%% *}\" != %s ]; then echo 'what arrived is not what was sent' >&2; exit 1; fi\n"
-                  "chmod %04o \"$t\"\nchown 0:0 \"$t\"\nsync \"$t\" 2>/dev/null || sync\nmv -f \"$t\" \"$f\"\n"
-                  "sync \"$d\" 2>/dev/null || sync\n",
-              digest, (unsigned)mode & 07777);
-    struct transport_exec x = {.script = text_str(&s), .input = data ? data : "", .input_len = len, .what = what};
+    text_addf(
+        &s,
+        "\nd=${f%%/*}\nd=${d:-/}\nif [ -d \"$f\" ]; then echo \"$f is a directory\" >&2; exit 1; fi\n"
+        "[ -d \"$d\" ] || mkdir -p \"$d\"\nt=$(mktemp \"$d/.reconcile.XXXXXX\")\ntrap 'rm -f \"$t\"' EXIT\n"
+        "cat >\"$t\"\nsum=$(sha256sum <\"$t\")\n"
+        "if [ \"${sum%%%% *}\" != %s ]; then echo 'what arrived is not what was sent' >&2; exit 1; fi\n"
+        "chmod %04o \"$t\"\nchown 0:0 \"$t\"\nsync \"$t\" 2>/dev/null || sync\nmv -f \"$t\" \"$f\"\n"
+        "sync \"$d\" 2>/dev/null || sync\n",
+        digest, (unsigned)mode & 07777);
+    struct transport_exec x = {
+        .script = text_str(&s), .input = data ? data : "", .input_len = len, .what = what};
     if (world_ssh_exec(w, node, &x, true, &r, err) < 0)
         return -1;
     return r.status ? failed_status(&of(w)->node[node], what, &r, err) : 0;
@@ -199,7 +210,8 @@ static int op_observe(struct world *w, int node, unsigned sections, const char *
 
 int world_ssh_new(const struct world_ssh_params *p, struct world **ret, struct error **err)
 {
-    static const struct world_ops ops = {.sh = op_sh, .job = job_run, .put = op_put, .tree = op_tree, .observe = op_observe};
+    static const struct world_ops ops = {
+        .sh = op_sh, .job = job_run, .put = op_put, .tree = op_tree, .observe = op_observe};
     if (libssh2_init(0) != 0)
         return error_set(err, ERR_INTERNAL, "libssh2 cannot be initialised");
     int fd = eventfd(0, EFD_CLOEXEC);

@@ -8,8 +8,9 @@
 #include "model/want.h"
 
 struct world_ssh_params {
-    const struct want *want;                /* borrowed: cluster's name, and what probe_script needs */
-    const struct transport_target *targets; /* borrowed; index = node. cancel_fd is ignored: the world has its own */
+    const struct want *want; /* borrowed: cluster's name, and what probe_script needs */
+    const struct transport_target
+        *targets; /* borrowed; index = node. cancel_fd is ignored: the world has its own */
     size_t n;
 };
 
@@ -17,8 +18,8 @@ struct world_ssh_params {
 int world_ssh_new(const struct world_ssh_params *p, struct world **ret, struct error **err);
 /* Closes all connections. No call may be running. NULL is fine. */
 void world_ssh_free(struct world *w);
-/* Closes the connection of one node (above 200 nodes: after the probe); the next call opens it again. Waits for
- * a running call. */
+/* Closes the connection of one node (above 200 nodes: after the probe); the next call opens it again. Waits
+ * for a running call. */
 void world_ssh_close(struct world *w, int node);
 /* From any thread: every running and later call ends with ERR_CANCELLED. Detached jobs go on. */
 void world_ssh_cancel_all(struct world *w);
@@ -30,8 +31,9 @@ struct world_ssh_counters {
 /* Of one node, or of all with node -1. */
 struct world_ssh_counters world_ssh_counters(struct world *w, int node);
 
-/* For sync.c and job.c, which are world's calls themselves: as world_sh, with what world_script lacks. Takes the
- * node's turn. If `again`, a call that was cut is made once more on a new connection, because it may be repeated. */
+/* For sync.c and job.c, which are world's calls themselves: as world_sh, with what world_script lacks. Takes
+ * the node's turn. If `again`, a call that was cut is made once more on a new connection, because it may be
+ * repeated. */
 int world_ssh_exec(struct world *w, int node, const struct transport_exec *x, bool again,
                    struct transport_result *ret, struct error **err);
 const char *world_ssh_cluster(const struct world *w);

@@ -1,5 +1,6 @@
-/* One SSH connection to one node: open, run programs, close. Built on libssh2; a transport belongs to one thread
- * at a time and is handed over, never shared. libssh2_init(0) must have run before the first thread (ssh_world does it).
+/* One SSH connection to one node: open, run programs, close. Built on libssh2; a transport belongs to one
+ * thread at a time and is handed over, never shared. libssh2_init(0) must have run before the first thread
+ * (ssh_world does it).
  *
  * Nothing blocks for longer than its deadline: the socket is non-blocking, every wait is a poll() that also
  * watches cancel_fd. Success of a program is end of file, a clean close, no signal, status 0 *and* our end
@@ -13,8 +14,8 @@
 
 struct ssh_config_cache;
 
-/* A password, passphrase or key, fetched only when it is needed and wiped after use. get == NULL: there is none.
- * May be called from several threads at once. *ret is malloc'ed. */
+/* A password, passphrase or key, fetched only when it is needed and wiped after use. get == NULL: there is
+ * none. May be called from several threads at once. *ret is malloc'ed. */
 struct transport_secret {
     int (*get)(void *ctx, char **ret, struct error **err);
     void *ctx;
@@ -35,11 +36,13 @@ struct transport_target {
     struct transport_secret password, sudo_password;
     const struct transport_key *keys; /* offered first, in this order */
     size_t n_keys;
-    const char *agent_socket;       /* $SSH_AUTH_SOCK, or NULL: no agent */
-    const char *const *known_hosts; /* files, NULL-terminated; the first one learns. NULL: OpenSSH's own places */
+    const char *agent_socket; /* $SSH_AUTH_SOCK, or NULL: no agent */
+    const char *const
+        *known_hosts; /* files, NULL-terminated; the first one learns. NULL: OpenSSH's own places */
     bool accept_new_host_keys;
-    bool ssh_config;    /* what is not set here may come from `ssh -G`: HostName, User, Port, IdentityFile, … */
-    struct ssh_config_cache *config_cache; /* shared between targets: one `ssh -G` where one will do; or NULL */
+    bool ssh_config; /* what is not set here may come from `ssh -G`: HostName, User, Port, IdentityFile, … */
+    struct ssh_config_cache
+        *config_cache;  /* shared between targets: one `ssh -G` where one will do; or NULL */
     unsigned connect_s; /* until the key exchange is done; 0: ssh_config, else 10 */
     unsigned command_s; /* a whole command, when it does not say; 0: 300 */
     unsigned idle_s;    /* no byte from the node, keep-alives included: it is gone; 0: 60 */
@@ -56,7 +59,8 @@ void transport_close(struct transport *t); /* NULL is fine */
 bool transport_usable(const struct transport *t);
 
 /* Connects as far as the host key, checks it, and learns it into the first known_hosts file if it is unknown
- * there. Does not log in. ret_fingerprint ("ED25519 SHA256:…") is yours. A changed or revoked key is ERR_HOST_KEY. */
+ * there. Does not log in. ret_fingerprint ("ED25519 SHA256:…") is yours. A changed or revoked key is
+ * ERR_HOST_KEY. */
 int transport_trust(const struct transport_target *target, bool *ret_learned, char **ret_fingerprint,
                     struct error **err);
 
@@ -70,7 +74,8 @@ struct transport_exec {
     int (*feed)(void *ctx, const void **data, size_t *len, struct error **err);
     void *feed_ctx;
     size_t out_max, err_max; /* 0: 16 MiB each. More on stdout is ERR_PROTOCOL; stderr keeps its beginning */
-    int (*out)(void *ctx, const void *data, size_t len, struct error **err); /* takes stdout instead of result.out */
+    int (*out)(void *ctx, const void *data, size_t len,
+               struct error **err); /* takes stdout instead of result.out */
     void *out_ctx;
     void (*line)(void *ctx, const char *line); /* whole lines of stderr as they come, made printable */
     void *line_ctx;

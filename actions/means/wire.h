@@ -50,7 +50,8 @@ static inline bool wire_is(struct wire *w, const char *expected)
 
 static inline void wire_add_u32(struct text *t, uint32_t v)
 {
-    unsigned char b[4] = {(unsigned char)(v >> 24), (unsigned char)(v >> 16), (unsigned char)(v >> 8), (unsigned char)v};
+    unsigned char b[4] = {(unsigned char)(v >> 24), (unsigned char)(v >> 16), (unsigned char)(v >> 8),
+                          (unsigned char)v};
     text_addn(t, b, 4);
 }
 

@@ -1,4 +1,5 @@
-/* The SSH world and its detached jobs against a real sshd: one connection a node, cut and had again, jobs that go on. */
+/* The SSH world and its detached jobs against a real sshd: one connection a node, cut and had again, jobs
+ * that go on. */
 #include "tests/actions/ssh_lab.h"
 
 #include "actions/means/probe.h"
@@ -33,7 +34,8 @@ static void fail_with(const struct error *e)
     _cleanup_(text_free) struct text t = {0};
     if (e)
         error_text(e, &t);
-    fail_msg("%s: %s | %s", e ? error_code_name(e->code) : "no error", text_str(&t), e && e->detail ? e->detail : "");
+    fail_msg("%s: %s | %s", e ? error_code_name(e->code) : "no error", text_str(&t),
+             e && e->detail ? e->detail : "");
 }
 
 static void says(struct world *w, int node, const char *script, const char *expected)
@@ -61,7 +63,8 @@ static void expect_error(struct error *err, enum error_code code, const char *wo
 /* Ends every session, as a cut cable would, while the listening sshd lives on. */
 static void cut_sessions(void)
 {
-    lab_run("for p in /proc/[0-9]*; do tr '\\0' ' ' 2>/dev/null <$p/cmdline | grep -q '^sshd: [a-z]* *@notty\\|^sshd: [a-z]* *\\[priv\\]\\|^sshd: [a-z]*@notty' && "
+    lab_run("for p in /proc/[0-9]*; do tr '\\0' ' ' 2>/dev/null <$p/cmdline | grep -q '^sshd: [a-z]* "
+            "*@notty\\|^sshd: [a-z]* *\\[priv\\]\\|^sshd: [a-z]*@notty' && "
             "kill -9 ${p#/proc/} 2>/dev/null; done");
 }
 
@@ -95,7 +98,8 @@ static void failures_have_words(void **state)
     (void)state;
     struct world *w = new_world();
     struct error *err = NULL;
-    struct world_script s = {.text = "seq 100 >&2; printf 'bad \\033[1mthing\\n' >&2; exit 9", .what = "do it"};
+    struct world_script s = {.text = "seq 100 >&2; printf 'bad \\033[1mthing\\n' >&2; exit 9",
+                             .what = "do it"};
     assert_int_equal(world_sh(w, 0, &s, NULL, &err), -1);
     assert_null(strstr(err->detail, "\n71\n"));
     assert_int_equal(strncmp(err->detail, "72\n", 3), 0); /* thirty lines */
@@ -156,7 +160,8 @@ static void *call_ten(void *arg)
     /* Takes a lock that is not waited for: two at once on one node would be seen. */
     for (int i = 0; i < 10; i++) {
         char script[200];
-        snprintf(script, sizeof script, "mkdir " LAB "/turn%d || exit 7; rmdir " LAB "/turn%d; echo ok", c->node, c->node);
+        snprintf(script, sizeof script, "mkdir " LAB "/turn%d || exit 7; rmdir " LAB "/turn%d; echo ok",
+                 c->node, c->node);
         says(c->world, c->node, script, "ok\n");
     }
     return NULL;
@@ -222,8 +227,13 @@ static void job_runs(void **state)
     (void)state;
     struct world *w = new_world();
     _cleanup_(text_free) struct text lines = {0};
-    struct world_job j = {.key = "kubeadm.init", .script = "echo out; echo err >&2; cat; echo $0; pwd; printf 'bar 1\\rbar 2\\rlast'",
-                          .timeout_s = 30, .line = collect, .line_ctx = &lines, .what = "init"};
+    struct world_job j = {.key = "kubeadm.init",
+                          .script =
+                              "echo out; echo err >&2; cat; echo $0; pwd; printf 'bar 1\\rbar 2\\rlast'",
+                          .timeout_s = 30,
+                          .line = collect,
+                          .line_ctx = &lines,
+                          .what = "init"};
     job_ok(w, &j);
     assert_string_equal(text_str(&lines), "<out><err><" JOBS "/kubeadm.init/script></><bar 1><bar 2><last>");
     assert_string_equal(lab_read(JOBS "/kubeadm.init/status"), "end 0\n");
@@ -243,7 +253,11 @@ static void job_fails(void **state)
     (void)state;
     struct world *w = new_world();
     struct error *err = NULL;
-    struct world_job j = {.key = "fails", .script = "seq 100; echo \"$(printf '\\033')[1mboom\"; exit 5", .timeout_s = 30, .what = "join", .unit = "kubelet"};
+    struct world_job j = {.key = "fails",
+                          .script = "seq 100; echo \"$(printf '\\033')[1mboom\"; exit 5",
+                          .timeout_s = 30,
+                          .what = "join",
+                          .unit = "kubelet"};
     assert_int_equal(world_job(w, 0, &j, &err), -1);
     assert_null(strstr(err->detail, "\n71\n"));
     assert_int_equal(strncmp(err->detail, "72\n", 3), 0);
@@ -257,13 +271,21 @@ static void job_secret(void **state)
     (void)state;
     struct world *w = new_world();
     _cleanup_(text_free) struct text lines = {0};
-    struct world_job j = {.key = "secret", .script = "read -r s; test \"$s\" = 'hunter2 $x' && cat; tr '\\0' ' ' </proc/$PPID/cmdline; env; echo done",
-                          .secret = "hunter2 $x\nline two\n", .timeout_s = 30, .line = collect, .line_ctx = &lines};
+    struct world_job j = {
+        .key = "secret",
+        .script =
+            "read -r s; test \"$s\" = 'hunter2 $x' && cat; tr '\\0' ' ' </proc/$PPID/cmdline; env; echo done",
+        .secret = "hunter2 $x\nline two\n",
+        .timeout_s = 30,
+        .line = collect,
+        .line_ctx = &lines};
     job_ok(w, &j);
     assert_non_null(strstr(text_str(&lines), "<line two>"));
     assert_non_null(strstr(text_str(&lines), "<done>"));
     assert_null(strstr(text_str(&lines), "hunter2"));
-    assert_int_not_equal(lab_run("grep -rq hunter2 " JOBS "/*/run* " JOBS "/*/log " JOBS "/*/pid " JOBS "/*/digest " JOBS "/*/status"), 0);
+    assert_int_not_equal(lab_run("grep -rq hunter2 " JOBS "/*/run* " JOBS "/*/log " JOBS "/*/pid " JOBS
+                                 "/*/digest " JOBS "/*/status"),
+                         0);
     assert_int_not_equal(access(JOBS "/secret/secret", F_OK), 0);
     world_ssh_free(w);
 }
@@ -283,8 +305,12 @@ static void job_survives_the_cut(void **state)
     struct world *w = new_world();
     _cleanup_(text_free) struct text lines = {0};
     pthread_t thread;
-    struct world_job j = {.key = "cut", .timeout_s = 60, .line = collect, .line_ctx = &lines,
-                          .script = "echo run >>" LAB "/runs; echo one; : >" LAB "/go; while ! test -f " LAB "/cut; do sleep 0.1; done; echo two; exit 3"};
+    struct world_job j = {.key = "cut",
+                          .timeout_s = 60,
+                          .line = collect,
+                          .line_ctx = &lines,
+                          .script = "echo run >>" LAB "/runs; echo one; : >" LAB "/go; while ! test -f " LAB
+                                    "/cut; do sleep 0.1; done; echo two; exit 3"};
     struct error *err = NULL;
     pthread_create(&thread, NULL, cut_when_running, LAB "/go");
     assert_int_equal(world_job(w, 0, &j, &err), -1);
@@ -319,8 +345,12 @@ static void job_is_attached_to(void **state)
     struct world *w = new_world();
     _cleanup_(text_free) struct text lines = {0};
     struct error *err = NULL;
-    struct world_job j = {.key = "attach", .timeout_s = 60, .line = NULL, .secret = "s\n",
-                          .script = "read -r s; echo run >>" LAB "/attach.runs; echo begun; : >" LAB "/attach.go; while ! test -f " LAB
+    struct world_job j = {.key = "attach",
+                          .timeout_s = 60,
+                          .line = NULL,
+                          .secret = "s\n",
+                          .script = "read -r s; echo run >>" LAB "/attach.runs; echo begun; : >" LAB
+                                    "/attach.go; while ! test -f " LAB
                                     "/attach.end; do sleep 0.1; done; echo ended"};
     pid_t pid = controller(&j);
     assert_true(lab_await(exists, LAB "/attach.go"));
@@ -343,11 +373,18 @@ static void job_deadline(void **state)
     (void)state;
     struct world *w = new_world();
     struct error *err = NULL;
-    struct world_job j = {.key = "slow", .timeout_s = 1, .what = "wait long",
-                          .script = "echo $$ >" LAB "/slow.pid; sleep 1000 & echo $! >>" LAB "/slow.pid; echo here; wait"};
+    struct world_job j = {.key = "slow",
+                          .timeout_s = 1,
+                          .what = "wait long",
+                          .script = "echo $$ >" LAB "/slow.pid; sleep 1000 & echo $! >>" LAB
+                                    "/slow.pid; echo here; wait"};
     assert_int_equal(world_job(w, 0, &j, &err), -1);
     expect_error(err, ERR_TIMEOUT, "wait long: not done within 1 s");
-    assert_int_equal(lab_run("for p in $(cat " LAB "/slow.pid); do ! kill -0 $p 2>/dev/null || grep -q '^State:.Z' /proc/$p/status || exit 1; done"), 0);
+    assert_int_equal(
+        lab_run(
+            "for p in $(cat " LAB
+            "/slow.pid); do ! kill -0 $p 2>/dev/null || grep -q '^State:.Z' /proc/$p/status || exit 1; done"),
+        0);
     assert_string_equal(lab_read(JOBS "/slow/status"), "late 143\n");
     world_ssh_free(w);
 }
@@ -358,13 +395,18 @@ static void job_whose_trace_is_lost(void **state)
     struct world *w = new_world();
     struct error *err = NULL;
     /* The runner and the script are killed: no status is left. */
-    struct world_job j = {.key = "gone", .timeout_s = 60, .what = "do", .script = "echo last words; read -r p rest <" JOBS "/gone/pid; kill -9 $p; kill -9 $$"};
+    struct world_job j = {.key = "gone",
+                          .timeout_s = 60,
+                          .what = "do",
+                          .script =
+                              "echo last words; read -r p rest <" JOBS "/gone/pid; kill -9 $p; kill -9 $$"};
     assert_int_equal(world_job(w, 0, &j, &err), -1);
     expect_error(err, ERR_REMOTE_EXIT, "last words");
     /* A pid that another process has got by now: the start time differs, so it is not attached to. */
     _cleanup_(text_free) struct text lines = {0};
     lab_run("echo \"1 1 $(cat /proc/sys/kernel/random/boot_id)\" >" JOBS "/gone/pid");
-    struct world_job fresh = {.key = "gone", .timeout_s = 60, .script = "echo fresh", .line = collect, .line_ctx = &lines};
+    struct world_job fresh = {
+        .key = "gone", .timeout_s = 60, .script = "echo fresh", .line = collect, .line_ctx = &lines};
     job_ok(w, &fresh);
     assert_string_equal(text_str(&lines), "<fresh>");
     world_ssh_free(w);
@@ -374,7 +416,8 @@ static void job_leaves_a_daemon(void **state)
 {
     (void)state;
     struct world *w = new_world();
-    struct world_job j = {.key = "daemon", .timeout_s = 60, .script = "sleep 300 & echo $! >" LAB "/daemon.pid"};
+    struct world_job j = {
+        .key = "daemon", .timeout_s = 60, .script = "sleep 300 & echo $! >" LAB "/daemon.pid"};
     job_ok(w, &j); /* returns although something still holds the log open */
     assert_int_equal(lab_run("kill $(cat " LAB "/daemon.pid)"), 0);
     world_ssh_free(w);
@@ -393,7 +436,8 @@ static void every_shell(void **state)
         bool busybox = i == 1;
         lab_run("rm -f " LAB "/bin/*; ln -s %s " LAB "/bin/sh", shells[i]);
         if (busybox)
-            lab_run("for t in cat chmod chown flock head mkdir mkfifo mktemp mv rm setsid sha256sum sleep sync tail tr wc; do ln -s /bin/busybox " LAB "/bin/$t; done");
+            lab_run("for t in cat chmod chown flock head mkdir mkfifo mktemp mv rm setsid sha256sum sleep "
+                    "sync tail tr wc; do ln -s /bin/busybox " LAB "/bin/$t; done");
         targets[0].port = SHELLS;
         job_runs(state);
         job_fails(state);
@@ -415,13 +459,21 @@ static int set_up(void **state)
     lab_user("asked", 3002, "it's a password", "/bin/bash", "asked ALL=(ALL) ALL");
     lab_sshd(PORT, "ed25519", NULL);
     lab_write(LAB "/force", 0755, "#!/bin/bash\nPATH=" LAB "/bin:$PATH\nexec $SSH_ORIGINAL_COMMAND\n");
-    lab_sshd(SHELLS, "ed25519", "UsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nForceCommand " LAB "/force");
+    lab_sshd(SHELLS, "ed25519",
+             "UsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nForceCommand " LAB
+             "/force");
     lab_known(known[0], PORT, "ed25519");
     lab_known(known[0], SHELLS, "ed25519");
     for (int i = 0; i < 2; i++) {
-        targets[i] = (struct transport_target){.address = "127.0.0.1", .port = PORT, .user = "root", .known_hosts = known,
-                                               .keys = &key, .n_keys = 1, .connect_s = 20};
-        hosts[i] = (struct want_host){.address = i ? "127.0.0.2" : "127.0.0.1", .roles = i ? ROLE_NODE : ROLE_MASTER, .listed = true};
+        targets[i] = (struct transport_target){.address = "127.0.0.1",
+                                               .port = PORT,
+                                               .user = "root",
+                                               .known_hosts = known,
+                                               .keys = &key,
+                                               .n_keys = 1,
+                                               .connect_s = 20};
+        hosts[i] = (struct want_host){
+            .address = i ? "127.0.0.2" : "127.0.0.1", .roles = i ? ROLE_NODE : ROLE_MASTER, .listed = true};
     }
     want.hosts = hosts;
     want.n_hosts = 2;
@@ -435,11 +487,20 @@ int main(void)
     if (!lab_enter(&status))
         return status;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_connection),        cmocka_unit_test(failures_have_words), cmocka_unit_test(puts_files),
-        cmocka_unit_test(observes),              cmocka_unit_test(threads_take_turns),  cmocka_unit_test(cancels),
-        cmocka_unit_test(job_runs),              cmocka_unit_test(job_fails),           cmocka_unit_test(job_secret),
-        cmocka_unit_test(job_survives_the_cut),  cmocka_unit_test(job_is_attached_to),  cmocka_unit_test(job_deadline),
-        cmocka_unit_test(job_whose_trace_is_lost), cmocka_unit_test(job_leaves_a_daemon),
+        cmocka_unit_test(one_connection),
+        cmocka_unit_test(failures_have_words),
+        cmocka_unit_test(puts_files),
+        cmocka_unit_test(observes),
+        cmocka_unit_test(threads_take_turns),
+        cmocka_unit_test(cancels),
+        cmocka_unit_test(job_runs),
+        cmocka_unit_test(job_fails),
+        cmocka_unit_test(job_secret),
+        cmocka_unit_test(job_survives_the_cut),
+        cmocka_unit_test(job_is_attached_to),
+        cmocka_unit_test(job_deadline),
+        cmocka_unit_test(job_whose_trace_is_lost),
+        cmocka_unit_test(job_leaves_a_daemon),
         cmocka_unit_test(every_shell),
     };
     status = cmocka_run_group_tests_name("job", tests, set_up, NULL);

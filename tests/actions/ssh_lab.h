@@ -1,6 +1,7 @@
-/* A real OpenSSH server for tests, in a room of its own: new mount, PID, network and UTS namespaces made by the test
- * itself. Users, sudo rules and /var/lib are tmpfs copies there, ports collide with nobody, and when the test ends,
- * or crashes, the kernel ends everything in it. Needs root; without it the tests are skipped. */
+/* A real OpenSSH server for tests, in a room of its own: new mount, PID, network and UTS namespaces made by
+ * the test itself. Users, sudo rules and /var/lib are tmpfs copies there, ports collide with nobody, and when
+ * the test ends, or crashes, the kernel ends everything in it. Needs root; without it the tests are skipped.
+ */
 #ifndef TESTS_ACTIONS_SSH_LAB_H
 #define TESTS_ACTIONS_SSH_LAB_H
 
@@ -38,7 +39,8 @@ __attribute__((format(printf, 1, 2))) static inline int lab_run(const char *fmt,
     return WIFEXITED(st) ? WEXITSTATUS(st) : 128;
 }
 
-__attribute__((format(printf, 3, 4))) static inline void lab_write(const char *path, mode_t mode, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static inline void lab_write(const char *path, mode_t mode,
+                                                                   const char *fmt, ...)
 {
     FILE *f = fopen(path, "w");
     va_list ap;
@@ -79,7 +81,8 @@ static inline void lab_append(const char *path, const char *line)
         abort();
 }
 
-static inline void lab_user(const char *name, int uid, const char *password, const char *shell, const char *sudoers)
+static inline void lab_user(const char *name, int uid, const char *password, const char *shell,
+                            const char *sudoers)
 {
     char line[512], salt[] = "$6$reconcile$";
     snprintf(line, sizeof line, "%s:x:%d:%d::" LAB "/home/%s:%s\n", name, uid, uid, name, shell);
@@ -100,21 +103,23 @@ static inline int lab_own_copy(const char *path)
 {
     char copy[256];
     snprintf(copy, sizeof copy, LAB "/copy%s", path);
-    return lab_run("mkdir -p $(dirname %s) && cp -a %s %s && chmod u+w %s && mount --bind %s %s", copy, path, copy, copy, copy,
-                   path);
+    return lab_run("mkdir -p $(dirname %s) && cp -a %s %s && chmod u+w %s && mount --bind %s %s", copy, path,
+                   copy, copy, copy, path);
 }
 
 static inline int lab_room(void)
 {
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || mount("proc", "/proc", "proc", 0, NULL) < 0 ||
-        mount("tmpfs", "/run", "tmpfs", 0, "mode=755") < 0 || mount("tmpfs", "/var/lib", "tmpfs", 0, "mode=755") < 0)
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount("proc", "/proc", "proc", 0, NULL) < 0 || mount("tmpfs", "/run", "tmpfs", 0, "mode=755") < 0 ||
+        mount("tmpfs", "/var/lib", "tmpfs", 0, "mode=755") < 0)
         return -1;
     mkdir("/run/sshd", 0755);
     mkdir("/var/lib/reconcile", 0700);
     mkdir(LAB, 0755);
     mkdir(LAB "/home", 0755);
     sethostname("lab", 3);
-    if (lab_own_copy("/etc/passwd") || lab_own_copy("/etc/shadow") || lab_own_copy("/etc/group") || lab_own_copy("/etc/hosts"))
+    if (lab_own_copy("/etc/passwd") || lab_own_copy("/etc/shadow") || lab_own_copy("/etc/group") ||
+        lab_own_copy("/etc/hosts"))
         return -1;
     lab_append("/etc/hosts", "127.0.0.1 lab\n"); /* else sudo asks the network for its own name */
     if (access("/etc/sudoers.d", F_OK) == 0 && mount("tmpfs", "/etc/sudoers.d", "tmpfs", 0, "mode=755") < 0)
@@ -132,7 +137,8 @@ static inline bool lab_enter(int *ret_status)
         printf("1..0 # SKIP needs openssh-server\n");
         return false;
     }
-    if (geteuid() != 0 || unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC) < 0) {
+    if (geteuid() != 0 ||
+        unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC) < 0) {
         printf("1..0 # SKIP needs root and namespaces: %s\n", strerror(errno));
         return false;
     }
@@ -158,7 +164,8 @@ static inline bool lab_enter(int *ret_status)
     int st = 0;
     while (pid > 0 && waitpid(pid, &st, 0) < 0 && errno == EINTR)
         ;
-    /* Not by exit(): a leak check in this process, whose children are in another PID namespace, cannot work. */
+    /* Not by exit(): a leak check in this process, whose children are in another PID namespace, cannot work.
+     */
     _exit(pid > 0 && WIFEXITED(st) ? WEXITSTATUS(st) : 1);
 }
 
@@ -172,14 +179,15 @@ struct lab_sshd {
 static inline bool lab_listens(void *ctx)
 {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    a.sin_port = htons((uint16_t)*(unsigned *)ctx);
+    a.sin_port = htons((uint16_t) * (unsigned *)ctx);
     int s = socket(AF_INET, SOCK_STREAM, 0);
     bool ok = connect(s, (struct sockaddr *)&a, sizeof a) == 0;
     close(s);
     return ok;
 }
 
-/* host_keys: space-separated types, made once per room ("ed25519 rsa"). extra: further lines of its configuration. */
+/* host_keys: space-separated types, made once per room ("ed25519 rsa"). extra: further lines of its
+ * configuration. */
 static inline struct lab_sshd lab_sshd(unsigned port, const char *host_keys, const char *extra)
 {
     struct lab_sshd d = {.port = port};
@@ -190,7 +198,10 @@ static inline struct lab_sshd lab_sshd(unsigned port, const char *host_keys, con
     if (!f)
         abort();
     for (char *k = strtok_r(keys, " ", &save); k; k = strtok_r(NULL, " ", &save)) {
-        lab_run("test -f " LAB "/host_%s || ssh-keygen -q -t $(echo %s | tr -d 0-9_ | sed s/^ed/ed25519/) -N '' -f " LAB "/host_%s", k, k, k);
+        lab_run("test -f " LAB
+                "/host_%s || ssh-keygen -q -t $(echo %s | tr -d 0-9_ | sed s/^ed/ed25519/) -N '' -f " LAB
+                "/host_%s",
+                k, k, k);
         fprintf(f, "HostKey " LAB "/host_%s\n", k);
     }
     fprintf(f,
@@ -221,14 +232,16 @@ static inline void lab_sshd_stop(struct lab_sshd *d)
 /* A key pair, let in for every user. */
 static inline void lab_key(const char *name, const char *options)
 {
-    if (lab_run("ssh-keygen -q -C '' -f " LAB "/%s %s && cat " LAB "/%s.pub >>" LAB "/authorized_keys", name, options, name))
+    if (lab_run("ssh-keygen -q -C '' -f " LAB "/%s %s && cat " LAB "/%s.pub >>" LAB "/authorized_keys", name,
+                options, name))
         abort();
 }
 
 /* known_hosts with this host key for 127.0.0.1 at that port. */
 static inline void lab_known(const char *file, unsigned port, const char *host_key)
 {
-    lab_run("printf '[127.0.0.1]:%u %%s\\n' \"$(cut -d' ' -f1,2 " LAB "/host_%s.pub)\" >>%s", port, host_key, file);
+    lab_run("printf '[127.0.0.1]:%u %%s\\n' \"$(cut -d' ' -f1,2 " LAB "/host_%s.pub)\" >>%s", port, host_key,
+            file);
 }
 
 #endif

@@ -28,8 +28,14 @@ static int literal(void *ctx, char **ret, struct error **err)
 
 static struct transport_target target(unsigned port)
 {
-    return (struct transport_target){.name = "node-a", .address = "127.0.0.1", .port = port, .user = "root", .known_hosts = known,
-                                     .keys = &ed25519, .n_keys = 1, .connect_s = 20};
+    return (struct transport_target){.name = "node-a",
+                                     .address = "127.0.0.1",
+                                     .port = port,
+                                     .user = "root",
+                                     .known_hosts = known,
+                                     .keys = &ed25519,
+                                     .n_keys = 1,
+                                     .connect_s = 20};
 }
 
 static void fail_with(const struct error *e)
@@ -37,8 +43,8 @@ static void fail_with(const struct error *e)
     _cleanup_(text_free) struct text t = {0};
     if (e)
         error_text(e, &t);
-    fail_msg("%s: %s | %s | %s", e ? error_code_name(e->code) : "no error", text_str(&t), e && e->hint ? e->hint : "",
-             e && e->detail ? e->detail : "");
+    fail_msg("%s: %s | %s | %s", e ? error_code_name(e->code) : "no error", text_str(&t),
+             e && e->hint ? e->hint : "", e && e->detail ? e->detail : "");
 }
 
 static struct transport *open_ok(const struct transport_target *g)
@@ -103,7 +109,8 @@ static void runs_programs(void **state)
     struct transport *t = open_ok(&g);
     for (int i = 0; i < 3; i++) {
         _cleanup_(transport_result_free) struct transport_result r = {0};
-        exec_ok(t, (struct transport_exec){.script = "printf 'a b'; echo oops >&2; printf half >&2; exit 7"}, &r);
+        exec_ok(t, (struct transport_exec){.script = "printf 'a b'; echo oops >&2; printf half >&2; exit 7"},
+                &r);
         assert_int_equal(r.status, 7);
         assert_string_equal(text_str(&r.out), "a b");
         assert_string_equal(text_str(&r.err), "oops\nhalf");
@@ -127,8 +134,13 @@ static void shows_lines_as_they_come(void **state)
     struct transport *t = open_ok(&g);
     _cleanup_(text_free) struct text lines = {0};
     _cleanup_(transport_result_free) struct transport_result r = {0};
-    exec_ok(t, (struct transport_exec){.script = "printf 'one\\n\\ntw\\033o\\nlast' >&2; cat", .input = "in", .input_len = 2,
-                                       .line = collect, .line_ctx = &lines}, &r);
+    exec_ok(t,
+            (struct transport_exec){.script = "printf 'one\\n\\ntw\\033o\\nlast' >&2; cat",
+                                    .input = "in",
+                                    .input_len = 2,
+                                    .line = collect,
+                                    .line_ctx = &lines},
+            &r);
     assert_string_equal(text_str(&lines), "<one><><tw?o><last>");
     assert_string_equal(text_str(&r.out), "in");
     transport_close(t);
@@ -168,12 +180,19 @@ static void big_both_ways(void **state)
     struct transport *t = open_ok(&g);
     _cleanup_(transport_result_free) struct transport_result r = {0};
     struct count in = {.left = SIZE}, out = {0};
-    exec_ok(t, (struct transport_exec){.script = "cat", .feed = feed_block, .feed_ctx = &in, .out = take_block, .out_ctx = &out}, &r);
+    exec_ok(t,
+            (struct transport_exec){
+                .script = "cat", .feed = feed_block, .feed_ctx = &in, .out = take_block, .out_ctx = &out},
+            &r);
     assert_int_equal(out.got, SIZE);
     _cleanup_(transport_result_free) struct transport_result sum = {0};
     in.left = SIZE;
-    exec_ok(t, (struct transport_exec){.script = "head -c 1000 >/dev/null; wc -c; seq 700000 >&2", .feed = feed_block, .feed_ctx = &in,
-                                       .err_max = 1 << 16}, &sum);
+    exec_ok(t,
+            (struct transport_exec){.script = "head -c 1000 >/dev/null; wc -c; seq 700000 >&2",
+                                    .feed = feed_block,
+                                    .feed_ctx = &in,
+                                    .err_max = 1 << 16},
+            &sum);
     assert_int_equal(atoi(text_str(&sum.out)) > 0, 1);
     assert_int_equal(sum.err.len, 1 << 16);
     transport_close(t);
@@ -211,7 +230,8 @@ static void too_much_output(void **state)
     (void)state;
     struct transport_target g = target(PLAIN);
     struct transport *t = open_ok(&g);
-    exec_fails(t, (struct transport_exec){.script = "seq 1000000", .out_max = 1 << 20, .what = "count"}, ERR_PROTOCOL, "more than 1 MiB");
+    exec_fails(t, (struct transport_exec){.script = "seq 1000000", .out_max = 1 << 20, .what = "count"},
+               ERR_PROTOCOL, "more than 1 MiB");
     assert_false(transport_usable(t));
     transport_close(t);
 }
@@ -223,13 +243,16 @@ static void not_to_its_end(void **state)
     struct transport *t = open_ok(&g);
     exec_fails(t, (struct transport_exec){.script = "echo x; kill -9 $$"}, ERR_REMOTE_EXIT, "signal KILL");
     _cleanup_(transport_result_free) struct transport_result r = {0};
-    exec_ok(t, (struct transport_exec){.script = "kill -9 $(exec sh -c 'echo $PPID')"}, &r); /* the subshell alone */
+    exec_ok(t, (struct transport_exec){.script = "kill -9 $(exec sh -c 'echo $PPID')"},
+            &r); /* the subshell alone */
     assert_int_equal(r.status, 137);
     exec_fails(t, (struct transport_exec){.script = "exit 0\n) ; exit 0; ( :"}, ERR_PROTOCOL, "cut short");
     exec_fails(t, (struct transport_exec){.script = "if"}, ERR_PROTOCOL, "");
     /* the sshd of this very session dies in the middle of a command */
-    exec_fails(t, (struct transport_exec){.script = "echo x; p=$$; while read -r n c s pp rest </proc/$p/stat && test \"$c\" != '(sshd)'; do p=$pp; done; kill -9 $p; "
-                                                    "sleep 20"},
+    exec_fails(t,
+               (struct transport_exec){.script = "echo x; p=$$; while read -r n c s pp rest </proc/$p/stat "
+                                                 "&& test \"$c\" != '(sshd)'; do p=$pp; done; kill -9 $p; "
+                                                 "sleep 20"},
                ERR_UNREACHABLE, "lost");
     assert_false(transport_usable(t));
     transport_close(t);
@@ -240,7 +263,8 @@ static void deadlines(void **state)
     (void)state;
     struct transport_target g = target(PLAIN);
     struct transport *t = open_ok(&g);
-    exec_fails(t, (struct transport_exec){.script = "sleep 60", .timeout_s = 1, .what = "wait"}, ERR_TIMEOUT, "wait: not done in time");
+    exec_fails(t, (struct transport_exec){.script = "sleep 60", .timeout_s = 1, .what = "wait"}, ERR_TIMEOUT,
+               "wait: not done in time");
     transport_close(t);
     /* longer than the idle time, but keep-alives are answered */
     g.idle_s = 3;
@@ -249,9 +273,12 @@ static void deadlines(void **state)
     exec_ok(t, (struct transport_exec){.script = "sleep 5; echo ok"}, &r);
     assert_string_equal(text_str(&r.out), "ok\n");
     /* a frozen server answers nothing */
-    exec_fails(t, (struct transport_exec){.script = "p=$$; while read -r n c s pp rest </proc/$p/stat && test \"$c\" != '(sshd)'; do p=$pp; done; kill -STOP $p; sleep 60",
-                                          .what = "freeze"},
-               ERR_UNREACHABLE, "no sign of life for 3 s");
+    exec_fails(
+        t,
+        (struct transport_exec){.script = "p=$$; while read -r n c s pp rest </proc/$p/stat && test \"$c\" "
+                                          "!= '(sshd)'; do p=$pp; done; kill -STOP $p; sleep 60",
+                                .what = "freeze"},
+        ERR_UNREACHABLE, "no sign of life for 3 s");
     transport_close(t);
 }
 
@@ -294,8 +321,10 @@ static void every_shell(void **state)
     (void)state;
     static const struct {
         const char *name, *path, *line;
-    } shells[] = {{"dash", "/bin/dash", "exec /bin/dash \"$@\""}, {"bash", "/bin/bash", "exec -a sh /bin/bash \"$@\""},
-                  {"busybox", "/bin/busybox", "exec /bin/busybox sh \"$@\""}, {"mksh", "/bin/mksh", "exec /bin/mksh \"$@\""},
+    } shells[] = {{"dash", "/bin/dash", "exec /bin/dash \"$@\""},
+                  {"bash", "/bin/bash", "exec -a sh /bin/bash \"$@\""},
+                  {"busybox", "/bin/busybox", "exec /bin/busybox sh \"$@\""},
+                  {"mksh", "/bin/mksh", "exec /bin/mksh \"$@\""},
                   {"zsh", "/bin/zsh", "exec -a sh /bin/zsh \"$@\""}};
     static char data[300000];
     for (size_t i = 0; i < sizeof data; i++)
@@ -309,7 +338,10 @@ static void every_shell(void **state)
         lab_write(LAB "/bin/sh", 0755, "#!/bin/bash\n%s\n", shells[i].line);
         struct transport *t = open_ok(&g);
         _cleanup_(transport_result_free) struct transport_result r = {0};
-        exec_ok(t, (struct transport_exec){.script = "cat; printf 'e' >&2", .input = data, .input_len = sizeof data}, &r);
+        exec_ok(
+            t,
+            (struct transport_exec){.script = "cat; printf 'e' >&2", .input = data, .input_len = sizeof data},
+            &r);
         assert_int_equal(r.out.len, sizeof data);
         assert_memory_equal(r.out.data, data, sizeof data);
         assert_string_equal(text_str(&r.err), "noise before\ne");
@@ -331,14 +363,18 @@ static void login_shells(void **state)
         g.user = users[i];
         struct transport *t = open_ok(&g);
         _cleanup_(transport_result_free) struct transport_result r = {0};
-        exec_ok(t, (struct transport_exec){.script = "for i in a b; do echo \"$i$UNSET\" 2>/dev/null; done", .as_login_user = true}, &r);
+        exec_ok(t,
+                (struct transport_exec){.script = "for i in a b; do echo \"$i$UNSET\" 2>/dev/null; done",
+                                        .as_login_user = true},
+                &r);
         assert_string_equal(text_str(&r.out), "a\nb\n");
         transport_close(t);
     }
     struct transport_target g = target(PLAIN);
     g.user = "leaver";
     struct transport *t = open_ok(&g);
-    exec_fails(t, (struct transport_exec){.script = "echo hi", .as_login_user = true}, ERR_PROTOCOL, "currently not available");
+    exec_fails(t, (struct transport_exec){.script = "echo hi", .as_login_user = true}, ERR_PROTOCOL,
+               "currently not available");
     transport_close(t);
 }
 
@@ -349,7 +385,11 @@ static void sudo_says(const struct transport_target *g, bool input)
     struct transport *t = open_ok(g);
     for (int i = 0; i < 2; i++) {
         _cleanup_(transport_result_free) struct transport_result r = {0};
-        exec_ok(t, (struct transport_exec){.script = "id -u; cat; echo \"it's $HOME\"; exit 4", .input = input ? "in\n" : NULL, .input_len = 3}, &r);
+        exec_ok(t,
+                (struct transport_exec){.script = "id -u; cat; echo \"it's $HOME\"; exit 4",
+                                        .input = input ? "in\n" : NULL,
+                                        .input_len = 3},
+                &r);
         assert_string_equal(text_str(&r.out), input ? "0\nin\nit's /root\n" : "0\nit's /root\n");
         assert_string_equal(text_str(&r.err), "");
         assert_int_equal(r.status, 4);
@@ -396,7 +436,8 @@ static void sudo_refusals(void **state)
         if (str_eq(g.user, "nobody2"))
             g.sudo_password = SECRET("secret");
         struct transport *t = open_ok(&g);
-        exec_fails(t, (struct transport_exec){.script = "id", .input = i ? "x" : NULL, .input_len = 1}, ERR_AUTH, cases[i].words);
+        exec_fails(t, (struct transport_exec){.script = "id", .input = i ? "x" : NULL, .input_len = 1},
+                   ERR_AUTH, cases[i].words);
         assert_true(transport_usable(t));
         _cleanup_(transport_result_free) struct transport_result r = {0};
         exec_ok(t, (struct transport_exec){.script = "echo still here", .as_login_user = true}, &r);
@@ -409,7 +450,8 @@ static void sudo_refusals(void **state)
 static void keys_of_every_kind(void **state)
 {
     (void)state;
-    static const char *const names[] = {"ed25519", "ecdsa256", "ecdsa384", "ecdsa521", "rsa", "rsa_pem", "ec_pem", "ed_pkcs8", "rsa_pkcs8"};
+    static const char *const names[] = {"ed25519", "ecdsa256", "ecdsa384", "ecdsa521", "rsa",
+                                        "rsa_pem", "ec_pem",   "ed_pkcs8", "rsa_pkcs8"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         char path[64];
         snprintf(path, sizeof path, LAB "/%s", names[i]);
@@ -493,7 +535,8 @@ static void key_troubles(void **state)
 static void through_the_agent(void **state)
 {
     (void)state;
-    if (lab_run("eval $(ssh-agent -a " LAB "/agent) >/dev/null && SSH_AUTH_SOCK=" LAB "/agent ssh-add -q " LAB "/stranger " LAB "/rsa"))
+    if (lab_run("eval $(ssh-agent -a " LAB "/agent) >/dev/null && SSH_AUTH_SOCK=" LAB "/agent ssh-add -q " LAB
+                "/stranger " LAB "/rsa"))
         fail_msg("no agent");
     struct transport_target g = target(PLAIN);
     g.n_keys = 0;
@@ -549,7 +592,8 @@ static void host_keys(void **state)
     transport_close(open_ok(&g));
     g.accept_new_host_keys = false;
     transport_close(open_ok(&g)); /* learned */
-    lab_run("printf '[127.0.0.1]:%d %%s\\n' \"$(cut -d' ' -f1,2 " LAB "/stranger.pub)\" >" LAB "/wrong", PLAIN);
+    lab_run("printf '[127.0.0.1]:%d %%s\\n' \"$(cut -d' ' -f1,2 " LAB "/stranger.pub)\" >" LAB "/wrong",
+            PLAIN);
     g.known_hosts = wrong;
     open_fails(&g, ERR_HOST_KEY, LAB "/wrong:1 holds another");
     g.accept_new_host_keys = true;
@@ -584,7 +628,8 @@ static void rsa_only_server(void **state)
 
 static int listener(unsigned port)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
     setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (bind(s, (struct sockaddr *)&a, sizeof a) < 0 || listen(s, 8) < 0)
@@ -636,10 +681,12 @@ static void ssh_configuration(void **state)
 {
     (void)state;
     lab_write(LAB "/ssh_config", 0644,
-              "Host alias-of-node\n HostName 127.0.0.1\n Port %d\n User root\n IdentityFile " LAB "/ecdsa256\n UserKnownHostsFile " LAB
-              "/known\n", PLAIN);
+              "Host alias-of-node\n HostName 127.0.0.1\n Port %d\n User root\n IdentityFile " LAB
+              "/ecdsa256\n UserKnownHostsFile " LAB "/known\n",
+              PLAIN);
     struct ssh_config_cache *cache = ssh_config_cache_new(LAB "/ssh_config");
-    struct transport_target g = {.name = "node-a", .address = "alias-of-node", .ssh_config = true, .config_cache = cache};
+    struct transport_target g = {
+        .name = "node-a", .address = "alias-of-node", .ssh_config = true, .config_cache = cache};
     login_says(&g, "root\n");
     g.port = RSA_ONLY; /* explicit settings win */
     open_fails(&g, ERR_HOST_KEY, "RSA");
@@ -657,13 +704,15 @@ static int set_up(void **state)
     lab_key("rsa_pem", "-t rsa -b 2048 -m PEM -N ''");
     lab_key("rsa_pkcs8", "-t rsa -b 2048 -m PKCS8 -N ''");
     lab_key("ec_pem", "-t ecdsa -m PEM -N ''");
-    lab_run("openssl genpkey -algorithm ed25519 -out " LAB "/ed_pkcs8 2>/dev/null && chmod 600 " LAB "/ed_pkcs8");
+    lab_run("openssl genpkey -algorithm ed25519 -out " LAB "/ed_pkcs8 2>/dev/null && chmod 600 " LAB
+            "/ed_pkcs8");
     lab_key("ed_secret", "-t ed25519 -N 'open sesame'");
     lab_key("ec_secret", "-t ecdsa -N 'open sesame'");
     lab_key("rsa_secret", "-t rsa -b 2048 -N 'open sesame'");
     lab_key("rsa_pem_secret", "-t rsa -b 2048 -m PEM -N 'open sesame'");
     /* ssh-keygen 9.2 does not read ed25519 in PKCS#8: its public half is the last 32 bytes of the DER */
-    lab_run("{ printf 'ssh-ed25519 '; { printf '\\000\\000\\000\\013ssh-ed25519\\000\\000\\000\\040'; openssl pkey -in " LAB
+    lab_run("{ printf 'ssh-ed25519 '; { printf '\\000\\000\\000\\013ssh-ed25519\\000\\000\\000\\040'; "
+            "openssl pkey -in " LAB
             "/ed_pkcs8 -pubout -outform DER | tail -c 32; } | base64 -w0; echo; } >>" LAB "/authorized_keys");
     lab_run("ssh-keygen -q -t ed25519 -N '' -f " LAB "/stranger");
     lab_user("free", 3001, "x", "/bin/bash", "free ALL=(ALL) NOPASSWD: ALL");
@@ -677,13 +726,16 @@ static int set_up(void **state)
     lab_append("/etc/shadow", "toor:*:19000:0:99999:7:::\n");
     lab_write(LAB "/home/free/.bashrc", 0644, "echo noise without an end; printf 'and more'\nprintf 'x'\n");
     mkdir(LAB "/bin", 0755);
-    lab_write(LAB "/force", 0755, "#!/bin/bash\necho noise before >&2\necho noise\nprintf nonewline\nPATH=" LAB
-                                  "/bin:$PATH\n$SSH_ORIGINAL_COMMAND\ns=$?\necho noise after\nexit $s\n");
+    lab_write(LAB "/force", 0755,
+              "#!/bin/bash\necho noise before >&2\necho noise\nprintf nonewline\nPATH=" LAB
+              "/bin:$PATH\n$SSH_ORIGINAL_COMMAND\ns=$?\necho noise after\nexit $s\n");
     lab_sshd(PLAIN, "ed25519 ecdsa", NULL);
     lab_sshd(RSA_ONLY, "rsa", NULL);
     lab_sshd(PASSWORD, "ed25519", "UsePAM no\nPasswordAuthentication yes\nKbdInteractiveAuthentication no");
     lab_sshd(KBD, "ed25519", "UsePAM yes\nPasswordAuthentication no\nKbdInteractiveAuthentication yes");
-    lab_sshd(SHELLS, "ed25519", "UsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nForceCommand " LAB "/force");
+    lab_sshd(SHELLS, "ed25519",
+             "UsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nForceCommand " LAB
+             "/force");
     lab_known(known[0], PLAIN, "ed25519");
     lab_known(known[0], PASSWORD, "ed25519");
     lab_known(known[0], KBD, "ed25519");
@@ -698,17 +750,28 @@ int main(void)
         return status;
     libssh2_init(0);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(runs_programs),       cmocka_unit_test(shows_lines_as_they_come),
-        cmocka_unit_test(big_both_ways),       cmocka_unit_test(much_stderr),
-        cmocka_unit_test(input_not_read),      cmocka_unit_test(too_much_output),
-        cmocka_unit_test(not_to_its_end),      cmocka_unit_test(deadlines),
-        cmocka_unit_test(every_shell),         cmocka_unit_test(login_shells),
-        cmocka_unit_test(sudo_ways),           cmocka_unit_test(sudo_refusals),
-        cmocka_unit_test(keys_of_every_kind),  cmocka_unit_test(passphrases),
-        cmocka_unit_test(key_troubles),        cmocka_unit_test(through_the_agent),
-        cmocka_unit_test(passwords),           cmocka_unit_test(host_keys),
-        cmocka_unit_test(rsa_only_server),     cmocka_unit_test(unreachable),
-        cmocka_unit_test(dropped_before_the_greeting), cmocka_unit_test(ssh_configuration),
+        cmocka_unit_test(runs_programs),
+        cmocka_unit_test(shows_lines_as_they_come),
+        cmocka_unit_test(big_both_ways),
+        cmocka_unit_test(much_stderr),
+        cmocka_unit_test(input_not_read),
+        cmocka_unit_test(too_much_output),
+        cmocka_unit_test(not_to_its_end),
+        cmocka_unit_test(deadlines),
+        cmocka_unit_test(every_shell),
+        cmocka_unit_test(login_shells),
+        cmocka_unit_test(sudo_ways),
+        cmocka_unit_test(sudo_refusals),
+        cmocka_unit_test(keys_of_every_kind),
+        cmocka_unit_test(passphrases),
+        cmocka_unit_test(key_troubles),
+        cmocka_unit_test(through_the_agent),
+        cmocka_unit_test(passwords),
+        cmocka_unit_test(host_keys),
+        cmocka_unit_test(rsa_only_server),
+        cmocka_unit_test(unreachable),
+        cmocka_unit_test(dropped_before_the_greeting),
+        cmocka_unit_test(ssh_configuration),
         cmocka_unit_test(cancelled_from_another_thread),
     };
     status = cmocka_run_group_tests_name("ssh", tests, set_up, NULL);
