@@ -18,7 +18,7 @@ on() {
     local n=$1
     shift
     if [ $# = 0 ]; then set -- sh -es; fi
-    ssh -o BatchMode=yes "root@$(addr "$n")" "$@"
+    ssh -o BatchMode=yes -o ServerAliveInterval=2 "root@$(addr "$n")" "$@"
 }
 each() { # FUNCTION N…: on all of them at once
     local f=$1 p=() n
@@ -135,14 +135,14 @@ config() { # N FILE: from stdin
     on "$1" "mkdir -p $D/etc && umask 077 && cat >$D/etc/$2"
 }
 init() { # N
-    on "$1" "kubeadm init --config $D/etc/kubeadm-init.yaml --skip-certificate-key-print --skip-token-print $IGNORE"
-    on "$1" 'mkdir -p ~/.kube && cp /etc/kubernetes/admin.conf ~/.kube/config'
+    on "$1" "kubeadm init --config $D/etc/kubeadm-init.yaml --skip-certificate-key-print --skip-token-print $IGNORE" &&
+        on "$1" 'mkdir -p ~/.kube && cp /etc/kubernetes/admin.conf ~/.kube/config'
 }
 token() { on "${MASTERS%% *}" "kubeadm token create --ttl 30m --description 'by hand'"; }
 join_master() { # N TOKEN
     join_config "$1" "$2" "$(addr "${MASTERS%% *}"):6443" | config "$1" kubeadm-join-master.yaml
-    on "$1" "kubeadm join --config $D/etc/kubeadm-join-master.yaml $IGNORE && rm $D/etc/kubeadm-join-master.yaml"
-    hosts "$1" "$(addr "$1")"
+    on "$1" "kubeadm join --config $D/etc/kubeadm-join-master.yaml $IGNORE && rm $D/etc/kubeadm-join-master.yaml" &&
+        hosts "$1" "$(addr "$1")"
 }
 rules() { # N MASTER…: the virtual server, as docs/ON-NODE.md has it
     local n=$1 list=() m i

@@ -115,8 +115,8 @@ def _go(value):
 
 
 def _walk(value, schema, where, out):
-    def bad(go_type):
-        out.append("json: cannot unmarshal %s into Go struct field %s of type %s" % (_go(value), where, go_type))
+    def bad(go_type, found=value):
+        out.append("json: cannot unmarshal %s into Go struct field %s of type %s" % (_go(found), where, go_type))
     if value is None or schema == ANY:
         return
     if isinstance(schema, dict):
@@ -138,7 +138,7 @@ def _walk(value, schema, where, out):
             return bad(schema)
         for v in value.values():
             if not isinstance(v, _PYTHON[inner]):
-                bad(inner)
+                bad(inner, v)
     elif schema == SS:
         if not isinstance(value, list) or any(not isinstance(v, str) for v in value):
             bad(schema)

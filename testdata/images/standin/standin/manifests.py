@@ -6,7 +6,7 @@ import secrets
 import yaml
 
 from . import client, tls
-from .common import KUBE, KUBELET_DIR, MANIFESTS, MINOR, PKI, Refusal, read, run, write
+from .common import KUBE, KUBELET_DIR, MANIFESTS, MINOR, PKI, Refusal, hostname, read, run, write
 from .kubeadm_config import TAGS, images
 
 ETCD_CA, CA, PROXY_CA = PKI + "/etcd/ca", PKI + "/ca", PKI + "/front-proxy-ca"
@@ -178,6 +178,8 @@ def kubelet_files(kubelet, registration):
     flags = {"container-runtime-endpoint": registration["criSocket"], "pod-infra-container-image": "registry.k8s.io/pause:" + TAGS["pause"]}
     if MINOR < 27:
         flags["container-runtime"] = "remote"
+    if registration["name"] != hostname():
+        flags["hostname-override"] = registration["name"]
     flags.update(registration["kubeletExtraArgs"])
     taints = ",".join("%s=%s:%s" % (t["key"], t.get("value", ""), t["effect"]) for t in registration.get("taints") or [])
     if taints:

@@ -1,0 +1,1 @@
+../standin/image.sh
