@@ -359,6 +359,8 @@ static int settle(struct transport *t, struct error **err)
         ssh_config_cache_free(own);
         if (rc < 0)
             return -1;
+    } else {
+        ssh_config_defaults(c);
     }
     if (c->proxy)
         return error_set(err, ERR_UNREACHABLE,

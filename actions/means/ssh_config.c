@@ -148,6 +148,13 @@ static const char defaults[] =
     "userknownhostsfile ~/.ssh/known_hosts ~/.ssh/known_hosts2\n"
     "globalknownhostsfile /etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2\n";
 
+void ssh_config_defaults(struct ssh_config *ret)
+{
+    struct self self;
+    who_am_i(&self);
+    ssh_config_parse(defaults, self.home, self.user, ret);
+}
+
 /* Does this file treat hosts differently, or may it (Match, Include)? Only what Debian's system file includes
  * is followed, by the caller. */
 static bool file_by_host(const char *path)

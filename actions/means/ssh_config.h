@@ -30,6 +30,8 @@ void ssh_config_cache_free(struct ssh_config_cache *c);
  * Errors: a configuration that ssh itself refuses (ERR_INVALID). */
 int ssh_config_resolve(struct ssh_config_cache *cache, const char *host, const char *user, unsigned port,
                        struct ssh_config *ret, struct error **err);
+/* OpenSSH's usual identity and known_hosts files, for those who want no configuration to be read. */
+void ssh_config_defaults(struct ssh_config *ret);
 /* Reads the output of `ssh -G`. For tests, too. */
 void ssh_config_parse(const char *text, const char *home, const char *local_user, struct ssh_config *ret);
 /* "~/x" with the home directory of the user who runs us; arena's. */

@@ -294,7 +294,8 @@ static void sudo_says(const struct transport_target *g, bool input)
                                         .input = input ? "in\n" : NULL,
                                         .input_len = 3},
                 &r);
-        assert_string_equal(text_str(&r.out), input ? "0\nin\nit's /root\n" : "0\nit's /root\n");
+        assert_string_equal(text_str(&r.out),
+                            input ? "0\nin\nit's " LAB "/home/root\n" : "0\nit's " LAB "/home/root\n");
         assert_string_equal(text_str(&r.err), "");
         assert_int_equal(r.status, 4);
     }
@@ -360,7 +361,7 @@ static int set_up(void **state)
     lab_user("fishy", 3005, "x", "/usr/bin/fish", NULL);
     lab_user("tcshy", 3006, "x", "/usr/bin/tcsh", NULL);
     lab_user("leaver", 3007, "x", "/usr/sbin/nologin", NULL);
-    lab_append("/etc/passwd", "toor:x:0:0::/root:/bin/bash\n");
+    lab_append("/etc/passwd", "toor:x:0:0::" LAB "/home/root:/bin/bash\n");
     lab_append("/etc/shadow", "toor:*:19000:0:99999:7:::\n");
     lab_write(LAB "/home/free/.bashrc", 0644, "echo noise without an end; printf 'and more'\nprintf 'x'\n");
     mkdir(LAB "/bin", 0755);
