@@ -46,9 +46,13 @@ static void run(const char *dir, const char *const *entrypoint, const char *cons
     struct text t = {0};
     struct error *err = NULL;
     expand_program(&t, dir, env, ARRAY_LEN(env), entrypoint, cmd, command);
-    const char *argv[] = {"sh", "-s", NULL};
-    const struct process p = {
-        .argv = argv, .input = text_str(&t), .input_len = t.len, .any_status = true, .timeout_s = 60};
+    const char *argv[] = {"bash", "-s", NULL};
+    const struct process p = {/* bash reads its program line by line: what eats stdin would be noticed */
+                              .argv = argv,
+                              .input = text_str(&t),
+                              .input_len = t.len,
+                              .any_status = true,
+                              .timeout_s = 60};
     *out = (struct process_output){0};
     must(process_run(&p, out, &err), &err);
     text_free(&t);

@@ -12,11 +12,14 @@
 #include <sys/wait.h>
 
 struct local_world {
-    struct world world; /* first: the world's functions get this back */
-    char *root;         /* stands for the machine's / */
-    const char *shell;  /* "sh", "bash"; "busybox": its sh, and no tools but its own */
-    unsigned scripts;   /* run so far */
-    uint64_t input;     /* bytes given to them so far */
+    struct world world;    /* first: the world's functions get this back */
+    char *root;            /* stands for the machine's / */
+    const char *shell;     /* "sh", "bash"; "busybox": its sh, and no tools but its own */
+    unsigned scripts;      /* run so far */
+    uint64_t input;        /* bytes given to them so far */
+    const char *break_at;  /* NULL; else scripts end with status 99 at the first place of this, which begins
+                              with a newline */
+    const char *meanwhile; /* NULL; else a command that runs when a script begins to be fed */
     uint64_t cut_after; /* 0: never; else the connection breaks after so many bytes of one script's input */
 };
 
@@ -57,6 +60,8 @@ static int local_input(struct local_world *l, const struct world_script *s, int 
     size_t n = s->input_len;
     if (!s->feed)
         return n ? local_give(l, fd, data, n, &given) : 1;
+    if (l->meanwhile)
+        assert_int_equal(system(l->meanwhile), 0);
     for (;;) {
         if (s->feed(s->feed_ctx, &data, &n, err))
             return -2;
@@ -100,6 +105,9 @@ static int local_sh(struct world *w, int node, const struct world_script *s, str
         if (p)
             memset(p + strlen("PATH=$PATH"), ' ', strcspn(p + strlen("PATH=$PATH"), "\n"));
     }
+    char *line = l->break_at ? strstr(text, l->break_at) : NULL;
+    if (line) /* behind its newline; what is left of it becomes a comment */
+        memcpy(line + 1, "exit 99 #", strlen("exit 99 #"));
     put_file(script, text);
     assert_int_equal(pipe2(in, O_CLOEXEC), 0);
     l->scripts++;
