@@ -82,6 +82,8 @@ static void note(const char **slot, const char *words)
         *slot = words;
 }
 
+/* Whose API can be asked. Before it is judged who belongs, anyone with our files will do; then a member goes before one
+ * that only has files and is about to join again. */
 static void find_live_master(struct view *v)
 {
     v->live_master = -1;
@@ -98,7 +100,6 @@ static void find_live_master(struct view *v)
  * an init that never finished. Two different ones are nobody's to choose between: then none is, and nothing is done. */
 static void find_ca(struct view *v)
 {
-    v->ca_holder = -1;
     for (int pass = 0; pass < 2 && !v->ca; pass++) {
         int from = -1;
         for (size_t i = 0; i < v->want->n_hosts; i++) {
@@ -124,10 +125,29 @@ static void find_ca(struct view *v)
             }
         }
     }
-    for (size_t i = 0; i < v->want->n_hosts && v->ca_holder < 0 && v->ca; i++)
-        if (view_is_master(v, (int)i) && reached(v, (int)i) && yes(v, (int)i, FACT_PKI) &&
-            have_is(v->have, (int)i, FACT_CA, v->ca))
+}
+
+static bool holds_pki(const struct view *v, int node)
+{
+    return view_is_master(v, node) && reached(v, node) && yes(v, node, FACT_PKI) && have_is(v->have, node, FACT_CA, v->ca);
+}
+
+/* Of masters whose keys differ (under one CA), the more are right. */
+static void find_ca_holder(struct view *v)
+{
+    size_t best = 0;
+    v->ca_holder = -1;
+    for (size_t i = 0; i < v->want->n_hosts && v->ca; i++) {
+        if (!holds_pki(v, (int)i))
+            continue;
+        size_t votes = 0;
+        for (size_t k = 0; k < v->want->n_hosts; k++)
+            votes += holds_pki(v, (int)k) && str_eq(view_fact(v, (int)k, FACT_PKI)->value, view_fact(v, (int)i, FACT_PKI)->value);
+        if (votes > best) {
+            best = votes;
             v->ca_holder = (int)i;
+        }
+    }
 }
 
 /* An unfinished init may be taken for no cluster only while nothing but itself came of it: at most one etcd member, no
@@ -153,7 +173,8 @@ static void judge_existence(struct view *v)
         const char *address = view_host(v, n)->address;
         if (has_our_files(v, n) && view_is_master(v, n)) {
             exists = true;
-        } else if (view_is_master(v, n) && (!reached(v, n) || !files_known(v, n))) {
+        } else if (view_is_master(v, n) && (!reached(v, n) || !files_known(v, n) ||
+                                            (view_has_files(v, n) && state(v, n, FACT_OURS) == TRI_UNKNOWN))) {
             note(&unknown, arena_printf(v->arena, "master %s could not be looked at (%s), so it cannot be told whether a "
                                                   "cluster exists already",
                                         address, reached(v, n) ? "facts unknown" : view_fact(v, n, FACT_REACHED)->value
@@ -188,6 +209,13 @@ static bool is_foreign(const struct view *v, int node)
     return view_has_files(v, node) && state(v, node, FACT_OURS) == TRI_FALSE;
 }
 
+/* What kubelet cannot run as this role without. Of the rest some is kept by kubeadm under another path, or taken away
+ * by careful people. */
+static bool has_whole_files(const struct view *v, int node)
+{
+    return yes(v, node, FACT_KUBELET_CONF) && (view_is_worker(v, node) || yes(v, node, FACT_MANIFESTS));
+}
+
 static enum belonging judge(const struct view *v, int node)
 {
     const struct fact *object = view_fact(v, node, FACT_NODE_OBJECT);
@@ -197,6 +225,8 @@ static enum belonging judge(const struct view *v, int node)
         return BELONG_FOREIGN;
     if (yes(v, node, FACT_ATTEMPT))
         return BELONG_ATTEMPT;
+    if (object->state == TRI_TRUE && state(v, node, FACT_MACHINE_ID) == TRI_UNKNOWN)
+        return BELONG_UNKNOWN;
     bool same = object->state == TRI_TRUE && str_eq(object->value, view_fact(v, node, FACT_MACHINE_ID)->value);
     if (view_has_files(v, node)) {
         if (object->state == TRI_UNKNOWN)
@@ -205,6 +235,8 @@ static enum belonging judge(const struct view *v, int node)
             return BELONG_FILES;
         if (!same)
             return BELONG_STALE;
+        if (!has_whole_files(v, node))
+            return BELONG_FILES;
         if (view_is_master(v, node) && state(v, node, FACT_ETCD_MEMBER) == TRI_FALSE &&
             !value_path(v->want->cluster_configuration, "etcd.external"))
             return BELONG_FILES;
@@ -217,119 +249,15 @@ static enum belonging judge(const struct view *v, int node)
     return v->exists == TRI_FALSE ? BELONG_NO : BELONG_UNKNOWN;
 }
 
-struct preflight {
-    const char **names; /* hostname and node, sorted, for duplicates */
-    int *nodes;
-    size_t n;
-};
-
-struct named {
-    const char *name;
-    int node;
-};
-
-static int named_cmp(const void *a, const void *b)
+static void prefer_live_member(struct view *v)
 {
-    const struct named *x = a, *y = b;
-    int c = strcmp(x->name, y->name);
-    return c ? c : x->node - y->node;
-}
-
-static void trouble(struct view *v, int node, bool refusal, const char *words)
-{
-    if (v->trouble[node])
-        return;
-    v->trouble[node] = words;
-    v->trouble_is_refusal[node] = refusal;
-}
-
-/* Kubernetes names Nodes by hostname: the second of a pair would take the first one's place. */
-static void refuse_duplicates(struct view *v, enum fact_id f, const char *what, const char *remedy)
-{
-    struct named *all = mem_alloc((v->want->n_hosts + 1) * sizeof *all);
-    size_t n = 0;
-    for (size_t i = 0; i < v->want->n_hosts; i++)
-        if (view_host(v, (int)i)->listed && yes(v, (int)i, f))
-            all[n++] = (struct named){view_fact(v, (int)i, f)->value, (int)i};
-    qsort(all, n, sizeof *all, named_cmp);
-    for (size_t i = 0; i < n; i++) {
-        bool before = i > 0 && str_eq(all[i].name, all[i - 1].name);
-        bool behind = i + 1 < n && str_eq(all[i].name, all[i + 1].name);
-        if ((!before && !behind) || v->belonging[all[i].node] == BELONG_MEMBER)
-            continue;
-        int other = all[before ? i - 1 : i + 1].node;
-        trouble(v, all[i].node, true,
-                arena_printf(v->arena, "its %s \"%s\" is also that of %s; %s", what, all[i].name,
-                             view_host(v, other)->address, remedy));
-    }
-    free(all);
-}
-
-static const char *busy_port(const struct view *v, int node, struct arena *a)
-{
-    const struct fact *busy = view_fact(v, node, FACT_PORTS_BUSY);
-    if (busy->state != TRI_TRUE)
-        return NULL;
-    static const char *const master[] = {"2379", "2380", "6443", "10250", "10257", "10259"};
-    static const char *const worker[] = {"10250"};
-    const char *const *ports = view_is_master(v, node) ? master : worker;
-    size_t n = view_is_master(v, node) ? ARRAY_LEN(master) : ARRAY_LEN(worker);
-    for (size_t i = 0; i < n; i++)
-        if (list_has(busy->value, ports[i]))
-            return arena_strdup(a, ports[i]);
-    return NULL;
-}
-
-/* What Sealos checks by script (facts 2.8), here as reasons in the plan; only for nodes that are not members yet. */
-static void preflight(struct view *v, int node)
-{
-    const struct policy *p = &v->want->policy;
-    const struct want_host *h = view_host(v, node);
-    const struct fact *skew = view_fact(v, node, FACT_CLOCK_SKEW), *disk = view_fact(v, node, FACT_DISK_FREE);
-    const struct fact *arch = view_fact(v, node, FACT_ARCH);
-    if (v->belonging[node] == BELONG_MEMBER)
-        return;
-    if (skew->state == TRI_TRUE && llabs(strtoll(skew->value, NULL, 10)) > (long long)p->clock_tolerance_s)
-        trouble(v, node, true,
-                arena_printf(v->arena, "its clock is off by %s s (more than %u s): certificates would not be valid yet or "
-                                       "any more; set the clock (chrony, ntpd) and run again",
-                             skew->value, p->clock_tolerance_s));
-    bool untouched = view_fact(v, node, FACT_OURS)->state == TRI_FALSE; /* later it is we who use the disk */
-    if (untouched && disk->state == TRI_TRUE && strtoull(disk->value, NULL, 10) < p->disk_free_mib)
-        trouble(v, node, true,
-                arena_printf(v->arena, "only %s MiB are free under /var/lib (at least %u are needed); free some space, or "
-                                       "set spec.minDiskFree in the ReconcilePolicy",
-                             disk->value, p->disk_free_mib));
-    if (h->arch && arch->state == TRI_TRUE && !str_eq(h->arch, arch->value))
-        trouble(v, node, true,
-                arena_printf(v->arena, "it is %s, but the file says %s; correct its roles", arch->value, h->arch));
-    const char *port = view_has_files(v, node) || yes(v, node, FACT_ATTEMPT) ? NULL : busy_port(v, node, v->arena);
-    if (port)
-        trouble(v, node, true,
-                arena_printf(v->arena, "port %s is in use, which kubeadm needs; stop what listens there", port));
-}
-
-static void find_trouble(struct view *v)
-{
-    for (size_t i = 0; i < v->want->n_hosts; i++) {
-        int n = (int)i;
-        const struct fact *r = view_fact(v, n, FACT_REACHED);
-        if (r->state != TRI_TRUE) {
-            trouble(v, n, false, arena_printf(v->arena, "%s", r->value ? r->value : "unreachable"));
-        } else if (state(v, n, FACT_ROOT) == TRI_FALSE) {
-            trouble(v, n, true, "the login user has no root rights; use root, or a user who may use sudo");
-        } else if (v->belonging[n] == BELONG_FOREIGN) {
-            trouble(v, n, true,
-                    arena_printf(v->arena, "it belongs to another cluster (its %s is not this cluster's); nothing on it "
-                                           "is touched: clean it (kubeadm reset) or take it out of the file",
-                                 yes(v, n, FACT_CA) ? "/etc/kubernetes/pki/ca.crt" : "/etc/kubernetes"));
-        } else if (view_host(v, n)->listed) {
-            preflight(v, n);
-        }
-    }
-    refuse_duplicates(v, FACT_HOSTNAME, "hostname", "give each node a name of its own");
-    refuse_duplicates(v, FACT_MACHINE_ID, "machine id",
-                      "remove /etc/machine-id and run systemd-machine-id-setup on the copy");
+    for (int listed = 1; listed >= 0; listed--)
+        for (size_t i = 0; i < v->want->n_hosts; i++)
+            if (view_is_master(v, (int)i) && view_host(v, (int)i)->listed == (bool)listed &&
+                v->belonging[i] == BELONG_MEMBER && yes(v, (int)i, FACT_API_ANSWERS)) {
+                v->live_master = (int)i;
+                return;
+            }
 }
 
 /* ---- choices */
@@ -455,16 +383,6 @@ void view_count_quorum(struct view *v)
         }
 }
 
-static void count_unreachable(struct view *v)
-{
-    int missing = 0;
-    for (size_t i = 0; i < v->want->n_hosts; i++)
-        missing += view_host(v, (int)i)->listed && !reached(v, (int)i);
-    if (v->want->policy.max_unreachable >= 0 && missing > v->want->policy.max_unreachable)
-        note(&v->blocked, arena_printf(v->arena, "%d nodes are unreachable, and the policy allows %d (spec.maxUnreachable)",
-                                       missing, v->want->policy.max_unreachable));
-}
-
 struct view *view_new(const struct want *w, const struct have *h, bool settled)
 {
     struct view *v = mem_alloc(sizeof *v);
@@ -482,11 +400,12 @@ struct view *view_new(const struct want *w, const struct have *h, bool settled)
     v->render_needed = arena_alloc(v->arena, w->n_renders * sizeof *v->render_needed);
     find_live_master(v);
     find_ca(v);
+    find_ca_holder(v);
     judge_existence(v);
     for (size_t i = 0; i < n; i++)
         v->belonging[i] = judge(v, (int)i);
-    find_trouble(v);
-    count_unreachable(v);
+    prefer_live_member(v);
+    view_find_trouble(v);
     if (v->exists == TRI_UNKNOWN)
         note(&v->blocked, v->exists_reason);
     choose_init_master(v);

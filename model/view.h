@@ -80,6 +80,8 @@ const char *view_vip_rules(const struct view *v, int node);
 const char *view_lvscare_pod(const struct view *v);
 /* Fills what the three above return; called once by view_new. */
 void view_derive_vip(struct view *v);
+/* Fills trouble, and blocked where too many nodes are out of reach; called once by view_new. */
+void view_find_trouble(struct view *v);
 /* Fills quorum_join and quorum_leave; again after stays_out changed. */
 void view_count_quorum(struct view *v);
 /* Equal by meaning: words in order, comma-separated lists within them in any order. */

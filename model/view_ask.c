@@ -16,7 +16,7 @@ bool view_member(const struct view *v, int node)
         return true;
     /* A member that cannot be reached stays one: it is listed by the API. */
     return v->belonging[node] == BELONG_UNKNOWN && yes(v, node, FACT_NODE_OBJECT) &&
-           (view_is_worker(v, node) || yes(v, node, FACT_ETCD_MEMBER) ||
+           (view_is_worker(v, node) || view_fact(v, node, FACT_ETCD_MEMBER)->state != TRI_FALSE ||
             value_path(v->want->cluster_configuration, "etcd.external"));
 }
 
@@ -182,5 +182,6 @@ const char *view_guest_key(const struct view *v, struct arena *a, int image, int
     const char *hex = colon ? colon + 1 : im->digest ? im->digest : "unresolved";
     if (node < 0)
         return arena_printf(a, "sha256.%s", hex);
-    return arena_printf(a, "sha256.%s.%s", hex, view_fact(v, node, FACT_MACHINE_ID)->value);
+    const struct fact *machine = view_fact(v, node, FACT_MACHINE_ID);
+    return arena_printf(a, "sha256.%s.%s", hex, machine->state == TRI_TRUE ? machine->value : "unknown");
 }

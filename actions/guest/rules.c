@@ -33,6 +33,11 @@ static enum verdict run_wants(const struct view *v, struct subject s, struct fin
     }
     if (v->blocked)
         return finding_refused(f, "%s", v->blocked);
+    if (s.node >= 0 && v->want->images[s.image].type != IMAGE_APPLICATION && has_commands(v->want, s.image)) {
+        enum verdict known = rules_known(v, s.node, FACT_MACHINE_ID, f); /* the record is kept under it */
+        if (known != VERDICT_NO)
+            return known;
+    }
     if (v->exists == TRI_TRUE && v->have->cluster.api != TRI_TRUE && has_commands(v->want, s.image) &&
         (v->want->images[s.image].type != IMAGE_APPLICATION) == (s.node >= 0))
         return finding_unknown(f, "the record of what has run cannot be read: %s",

@@ -117,7 +117,7 @@ static enum verdict pod_wants(const struct view *v, struct subject s, struct fin
     const struct fact *have = view_fact(v, s.node, FACT_LVSCARE_POD);
     const char *want = view_lvscare_pod(v);
     /* a join cleans what an earlier self left, the pod among it */
-    bool cleaned = !v->settled && view_to_join(v, s.node) && v->belonging[s.node] != BELONG_NO;
+    bool cleaned = !v->settled && view_to_join(v, s.node);
     bool as_wanted = have->state == TRI_TRUE && view_same_servers(have->value, want);
     if (as_wanted && !cleaned)
         return VERDICT_NO;

@@ -14,6 +14,9 @@ static enum verdict init_wants(const struct view *v, struct subject s, struct fi
         return open;
     if (!view_to_init(v, s.node))
         return VERDICT_NO;
+    enum verdict known = rules_known(v, s.node, FACT_HOSTNAME, f); /* it will be its Node's name */
+    if (known != VERDICT_NO)
+        return known;
     if (v->belonging[s.node] == BELONG_ATTEMPT)
         return finding_change(f, "spec.hosts", "the first master is initialised",
                               "an init of ours here has not finished; its data is moved aside");
@@ -263,10 +266,13 @@ static enum verdict token_delete_wants(const struct view *v, struct subject s, s
         verdict = finding_change(f, "spec.hosts", "no bootstrap token outlives its run", "a token of ours is left over (%s)",
                                  tokens->value);
     static const char *const maker[] = {"token.create", NULL};
-    if (verdict == VERDICT_NO)
-        f->only_with = maker;
-    if (!v->settled && rules_any_join(v))
+    if (!v->settled && rules_any_join(v)) {
+        if (verdict == VERDICT_NO)
+            f->only_with = maker;
         verdict = finding_change(f, "spec.hosts", "no bootstrap token outlives its run", "this run makes one");
+    }
+    if (verdict == VERDICT_NO && v->exists == TRI_TRUE && tokens->state == TRI_UNKNOWN)
+        return finding_unknown(f, "it cannot be told whether a bootstrap token is left over: %s", tokens->value);
     return verdict;
 }
 
@@ -320,29 +326,62 @@ const struct kind_rules rules_token_delete = {
 
 /* ---- joins */
 
+/* What a machine with files lacks to be a member. */
+static const char *partly(const struct view *v, int node)
+{
+    if (view_fact(v, node, FACT_NODE_OBJECT)->state != TRI_TRUE)
+        return "it has kubelet's files, but the cluster has no Node object of it";
+    if (view_fact(v, node, FACT_KUBELET_CONF)->state != TRI_TRUE)
+        return "it is a Node of the cluster, but has no kubelet.conf";
+    if (view_is_master(v, node) && view_fact(v, node, FACT_MANIFESTS)->state != TRI_TRUE)
+        return "it is a Node of the cluster, but has no control-plane static pods";
+    return "it has kubelet's files, but the cluster has no etcd member of it";
+}
+
+/* It was looked at, but does not show whether it belongs. */
+static enum verdict join_unknown(const struct view *v, int node, struct finding *f)
+{
+    static const enum fact_id witnesses[] = {FACT_KUBELET_CONF, FACT_ADMIN_CONF, FACT_MANIFESTS,
+                                             FACT_ETCD_DATA,    FACT_ATTEMPT,    FACT_MACHINE_ID};
+    for (size_t i = 0; i < ARRAY_LEN(witnesses); i++) {
+        enum verdict known = rules_known(v, node, witnesses[i], f);
+        if (known != VERDICT_NO)
+            return finding_unknown(f, "it cannot be told whether it belongs to the cluster: %s", f->reason);
+    }
+    if (v->exists == TRI_TRUE && v->live_master < 0)
+        return finding_unknown(f, "the API server answers on no master, so it cannot be told whether it belongs");
+    enum verdict known = rules_known(v, node, FACT_NODE_OBJECT, f);
+    return known != VERDICT_NO ? known : finding_unknown(f, "it cannot be told whether it belongs to the cluster");
+}
+
 static enum verdict join_wants(const struct view *v, struct subject s, struct finding *f)
 {
     enum verdict open = rules_node_open(v, s.node, f);
     if (open != VERDICT_YES)
         return open;
-    if (view_member(v, s.node) || view_to_init(v, s.node))
+    if (v->belonging[s.node] == BELONG_MEMBER || view_to_init(v, s.node))
         return VERDICT_NO;
     if (v->quorum_join[s.node])
         return finding_refused(f, "%s", v->quorum_join[s.node]);
     if (!view_to_join(v, s.node))
-        return finding_unknown(f, v->exists == TRI_TRUE && v->live_master < 0
-                                      ? "the API server answers on no master, so it cannot be told whether it belongs"
-                                      : "it cannot be told whether it belongs to the cluster");
+        return join_unknown(v, s.node, f);
+    enum verdict known = rules_known(v, s.node, FACT_HOSTNAME, f); /* it will be its Node's name */
+    if (known == VERDICT_NO)
+        known = rules_known(v, s.node, FACT_MACHINE_ID, f); /* by which its Node is known to be its own */
+    if (known != VERDICT_NO)
+        return known;
     const char *role = view_is_master(v, s.node) ? "a master that is listed is a control-plane member"
                                                  : "a node that is listed is a Node of the cluster";
     switch (v->belonging[s.node]) {
     case BELONG_ATTEMPT:
         return finding_change(f, "spec.hosts", role, "a join of ours has not finished here");
     case BELONG_FILES:
-        return finding_change(f, "spec.hosts", role, "it has kubelet's files, but the cluster has no %s of it",
-                              view_fact(v, s.node, FACT_NODE_OBJECT)->state == TRI_TRUE ? "etcd member" : "Node object");
+        return finding_change(f, "spec.hosts", role, "%s", partly(v, s.node));
     case BELONG_STALE:
-        return finding_change(f, "spec.hosts", role, "the Node object of this address is that of an earlier machine");
+        if (have_is(v->have, s.node, FACT_NODE_OBJECT, view_fact(v, s.node, FACT_MACHINE_ID)->value))
+            return finding_change(f, "spec.hosts", role, "the cluster has a Node object of it, but it has none of kubelet's files");
+        return finding_change(f, "spec.hosts", role, "the %s of this address is that of an earlier machine",
+                              view_fact(v, s.node, FACT_NODE_OBJECT)->state == TRI_TRUE ? "Node object" : "etcd member");
     default:
         return finding_change(f, "spec.hosts", role, "it has no Node object");
     }

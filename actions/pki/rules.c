@@ -74,9 +74,9 @@ static enum verdict push_wants(const struct view *v, struct subject s, struct fi
     else if (issue_wanted(v))
         verdict = finding_change(f, "metadata.name", "every master has the CAs and service-account keys",
                                  "its keys are not the new cluster's");
-    if (statics->state == TRI_FALSE || (statics->state == TRI_UNKNOWN && !view_member(v, s.node)))
+    if (statics->state == TRI_FALSE || (statics->state == TRI_UNKNOWN && view_rootfs_differs(v, s.node)))
         verdict = finding_change(f, "spec.image", "masters have the statics of the rootfs", "the audit policy is missing");
-    return verdict;
+    return verdict == VERDICT_NO ? rules_known(v, s.node, FACT_STATICS, f) : verdict;
 }
 
 /* The digests of a simulated PKI: any text will do, as long as all masters agree. */
