@@ -204,8 +204,8 @@ static bool is_foreign(const struct view *v, int node)
     bool marked = view_has_files(v, node) || (view_is_master(v, node) && ca->state == TRI_TRUE);
     if (!marked)
         return false;
-    if (ca->state == TRI_TRUE && v->ca && !str_eq(ca->value, v->ca))
-        return true;
+    if (ca->state == TRI_TRUE && v->ca)
+        return !str_eq(ca->value, v->ca);
     return view_has_files(v, node) && state(v, node, FACT_OURS) == TRI_FALSE;
 }
 

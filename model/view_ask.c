@@ -78,7 +78,9 @@ static bool serves_api(const struct view *v, int node)
         return false;
     if (view_leaving(v, node))
         return (view_removal_refusal(v, node) || v->quorum_leave[node]) && view_member(v, node); /* it stays */
-    if (view_member(v, node))
+    /* one whose Node cannot be told of now is not taken out for that */
+    if (view_member(v, node) || (v->belonging[node] == BELONG_UNKNOWN && view_fact(v, node, FACT_NODE_OBJECT)->state == TRI_UNKNOWN &&
+                                 v->exists == TRI_TRUE))
         return true;
     return !v->settled && !v->stays_out[node] && (view_to_init(v, node) || view_to_join(v, node));
 }
@@ -166,6 +168,8 @@ const char *view_api_address(const struct view *v, int node)
         return v->want->vip;
     if (view_member(v, node) || view_to_init(v, node))
         return view_host(v, node)->address;
+    if (v->belonging[node] == BELONG_UNKNOWN)
+        return NULL;
     const struct fact *now = view_fact(v, node, FACT_HOSTS_API);
     int named = now->state == TRI_TRUE ? want_find_host(v->want, now->value) : -1;
     if (named >= 0 && named != node && v->want->hosts[named].listed && view_is_master(v, named) && view_member(v, named) &&

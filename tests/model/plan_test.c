@@ -1,74 +1,5 @@
-/* The planner on clusters made by hand: create, grow, shrink, mend, and one flip of every fact. */
-#include "tests/model/cluster.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-
-static struct want *three_and_two(void)
-{
-    struct want *w = cluster_want(false);
-    add_host(w, "10.0.0.1", ROLE_MASTER, true);
-    add_host(w, "10.0.0.2", ROLE_MASTER, true);
-    add_host(w, "10.0.0.3", ROLE_MASTER, true);
-    add_host(w, "10.0.0.11", ROLE_NODE, true);
-    add_host(w, "10.0.0.12", ROLE_NODE, true);
-    cluster_finish(w);
-    return w;
-}
-
-static int position(const struct plan *p, const char *id)
-{
-    for (size_t i = 0; i < p->n_actions; i++)
-        if (str_eq(p->actions[i].id, id))
-            return (int)i;
-    return -1;
-}
-
-/* Is there a path from a to b (b is waited for by a)? */
-static bool waits_for(const struct plan *p, int a, int b)
-{
-    if (a == b)
-        return true;
-    for (size_t i = 0; i < p->actions[a].n_needs; i++)
-        if (waits_for(p, p->actions[a].needs[i], b))
-            return true;
-    for (size_t i = 0; i < p->actions[a].n_after; i++)
-        if (waits_for(p, p->actions[a].after[i], b))
-            return true;
-    return false;
-}
-
-static void assert_order(const struct plan *p, const char *first, const char *then)
-{
-    int a = position(p, first), b = position(p, then);
-    if (a < 0 || b < 0 || !waits_for(p, b, a)) {
-        print_plan(stderr, p);
-        fail_msg("%s (%d) must come before %s (%d)", first, a, then, b);
-    }
-}
-
-/* The plan's ids, comma-separated. */
-static char *ids(const struct plan *p)
-{
-    struct text t = {0};
-    for (size_t i = 0; i < p->n_actions; i++)
-        text_addf(&t, "%s%s", i ? "," : "", p->actions[i].id);
-    return text_take(&t);
-}
-
-static void assert_plan(const struct want *w, const struct have *h, const char *expected)
-{
-    struct plan *p = plan_of(w, h);
-    char *got = ids(p);
-    if (!str_eq(got, expected)) {
-        print_plan(stderr, p);
-        assert_string_equal(got, expected);
-    }
-    free(got);
-    plan_free(p);
-}
+/* The planner on clusters made by hand: create, grow, shrink, mend. */
+#include "tests/model/plan_checks.h"
 
 static void create_is_ordered(void **state)
 {
@@ -98,25 +29,6 @@ static void create_is_ordered(void **state)
     assert_plan(w, h, "");
     have_free(h);
     want_free(w);
-}
-
-struct settled {
-    struct want *w;
-    struct have *h;
-};
-
-static struct settled settle(void)
-{
-    struct settled s = {three_and_two(), NULL};
-    s.h = bare_have(s.w);
-    apply_all(s.w, s.h);
-    return s;
-}
-
-static void unsettle(struct settled s)
-{
-    have_free(s.h);
-    want_free(s.w);
 }
 
 static void wiped_worker_gets_its_own_steps_only(void **state)
@@ -153,21 +65,6 @@ static void unreachable_worker_is_left_out(void **state)
     plan_free(p);
     have_free(h);
     want_free(w);
-}
-
-static void assert_nothing_but(const struct want *w, const struct have *h, const char *words)
-{
-    struct plan *p = plan_of(w, h);
-    if (p->n_actions)
-        print_plan(stderr, p);
-    assert_int_equal(p->n_actions, 0);
-    bool found = false;
-    for (size_t i = 0; i < p->n_left_out; i++)
-        found |= strstr(p->left_out[i].reason, words) != NULL;
-    if (!found)
-        print_plan(stderr, p);
-    assert_true(found);
-    plan_free(p);
 }
 
 static void no_init_without_proof(void **state)
@@ -286,121 +183,6 @@ static void master_leaves_the_vip_first(void **state)
     unsettle(s);
 }
 
-/* ---- one flip */
-
-struct flip {
-    enum fact_id fact;
-    const char *value;            /* NULL: becomes false */
-    const char *master0, *master, *worker; /* the plan for a flip on that node, %s its address; NULL: empty */
-};
-
-static const struct flip flips[] = {
-    {FACT_ROOTFS, NULL, "image.pull/kubernetes,image.render/KEY,rootfs.push/%s", "image.pull/kubernetes,image.render/KEY,rootfs.push/%s",
-     "image.pull/kubernetes,image.render/KEY,rootfs.push/%s"},
-    {FACT_ROOTFS, "drifted", "image.pull/kubernetes,image.render/KEY,rootfs.push/%s",
-     "image.pull/kubernetes,image.render/KEY,rootfs.push/%s", "image.pull/kubernetes,image.render/KEY,rootfs.push/%s"},
-    {FACT_HOSTS_REGISTRY, NULL, "hosts.set/%s", "hosts.set/%s", "hosts.set/%s"},
-    {FACT_HOSTS_REGISTRY, "9.9.9.9", "hosts.set/%s", "hosts.set/%s", "hosts.set/%s"},
-    {FACT_HOSTS_API, NULL, "hosts.own/%s", "hosts.own/%s", "hosts.set/%s"},
-    {FACT_HOSTS_API, "9.9.9.9", "hosts.own/%s", "hosts.own/%s", "hosts.set/%s"},
-    {FACT_HOSTS_LVSCARE, NULL, NULL, NULL, "hosts.set/%s"},
-    {FACT_REGISTRY_IMAGES, NULL, "image.pull/kubernetes,image.pull/net,registry.push/kubernetes@%s,registry.push/net@%s", NULL, NULL},
-    {FACT_REGISTRY_STAMP, NULL, "registry.init/%s", NULL, NULL},
-    {FACT_REGISTRY_SERVING, NULL, "registry.init/%s", NULL, NULL},
-    {FACT_INIT_STAMP, NULL, "node.init/%s", "node.init/%s", "node.init/%s"},
-    {FACT_RUNTIME_UP, NULL, "node.start/%s", "node.start/%s", "node.start/%s"},
-    {FACT_SHIM_UP, NULL, "node.start/%s", "node.start/%s", "node.start/%s"},
-    {FACT_KUBELET_UP, NULL, "node.start/%s", "node.start/%s", "node.start/%s"},
-    {FACT_PKI, NULL, "pki.push/%s", "pki.push/%s", NULL},
-    {FACT_PKI, "other", NULL, "pki.push/%s", NULL}, /* the holder's word is taken: see the test */
-    {FACT_STATICS, NULL, "pki.push/%s", "pki.push/%s", NULL},
-    {FACT_KUBECONFIG, NULL, "kubeconfig.push/%s", "kubeconfig.push/%s", "kubeconfig.push/%s"},
-    {FACT_KUBECONFIG, "other", "kubeconfig.push/%s", "kubeconfig.push/%s", "kubeconfig.push/%s"},
-    {FACT_VIP_RULES, NULL, NULL, NULL, "ipvs.rules/%s"},
-    {FACT_VIP_RULES, "nat 10.103.97.2:6443 10.0.0.1:6443", NULL, NULL, "ipvs.rules/%s"},
-    {FACT_LVSCARE_POD, NULL, NULL, NULL, "ipvs.pod/%s"},
-    {FACT_LVSCARE_POD, "vs=10.103.97.2:6443 rs=10.0.0.9:6443 image=x", NULL, NULL, "ipvs.pod/%s"},
-    {FACT_BOOT_ID, "other", NULL, NULL, NULL},
-    {FACT_KERNEL, "7", NULL, NULL, NULL},
-    {FACT_MEMORY, "1", NULL, NULL, NULL},
-    {FACT_PREPULLED, NULL, NULL, NULL, NULL}, /* a member's images are kubelet's business */
-    {FACT_NODE_READY, NULL, NULL, NULL, NULL},
-    {FACT_VIP_ANSWERS, NULL, NULL, NULL, NULL},
-    {FACT_CA_STAMP, NULL, NULL, NULL, NULL},
-};
-
-static void check_flip(const struct flip *f, int node, const char *pattern)
-{
-    struct settled s = settle();
-    if (f->value)
-        have_true(s.h, node, f->fact, f->value);
-    else
-        have_false(s.h, node, f->fact);
-    struct text expected = {0};
-    for (const char *p = pattern ? pattern : ""; *p;) {
-        if (str_starts(p, "%s")) {
-            text_add(&expected, s.w->hosts[node].address);
-            p += 2;
-        } else if (str_starts(p, "KEY")) {
-            text_addf(&expected, "%.12s", s.w->render_keys[node]);
-            p += 3;
-        } else {
-            text_addc(&expected, *p++);
-        }
-    }
-    /* the store is as a fresh control machine has it: what is needed is pulled and rendered */
-    memset(s.h->stored, 0, s.h->n_images * sizeof *s.h->stored);
-    memset(s.h->rendered, 0, s.h->n_renders * sizeof *s.h->rendered);
-    struct plan *p = plan_of(s.w, s.h);
-    char *got = ids(p);
-    if (!str_eq(got, text_str(&expected))) {
-        print_plan(stderr, p);
-        fail_msg("flip of %s on %s: got \"%s\", expected \"%s\"", fact_table[f->fact].key, s.w->hosts[node].address, got,
-                 text_str(&expected));
-    }
-    free(got);
-    plan_free(p);
-    text_free(&expected);
-    unsettle(s);
-}
-
-static void one_flip_gives_its_action_alone(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(flips); i++) {
-        check_flip(&flips[i], 1, flips[i].master);
-        check_flip(&flips[i], 3, flips[i].worker);
-        if (flips[i].fact != FACT_PKI || !flips[i].value)
-            check_flip(&flips[i], 0, flips[i].master0);
-    }
-}
-
-static void membership_flips(void **state)
-{
-    (void)state;
-    struct settled s = settle();
-    have_false(s.h, 3, FACT_NODE_OBJECT);
-    assert_plan(s.w, s.h, "token.create,kubeadm.join-worker/10.0.0.11,ipvs.pod/10.0.0.11,token.delete");
-    unsettle(s);
-    s = settle();
-    have_false(s.h, 1, FACT_ETCD_MEMBER);
-    assert_plan(s.w, s.h, "hosts.set/10.0.0.2,token.create,node.delete/10.0.0.2,"
-                          "kubeadm.join-master/10.0.0.2,hosts.own/10.0.0.2,token.delete");
-    unsettle(s);
-    s = settle();
-    s.h->cluster.tokens = (struct fact){TRI_TRUE, "abcdef"};
-    assert_plan(s.w, s.h, "token.delete");
-    unsettle(s);
-    s = settle();
-    s.h->cluster.n_guests = 0;
-    assert_plan(s.w, s.h, "guest.run/net");
-    unsettle(s);
-    s = settle();
-    have_true(s.h, 4, FACT_CA, "foreign");
-    assert_nothing_but(s.w, s.h, "another cluster");
-    unsettle(s);
-}
-
 static void keeper_may_take_servers_out(void **state)
 {
     (void)state;
@@ -427,8 +209,6 @@ int main(void)
         cmocka_unit_test(quorum_refuses_a_third_loss),
         cmocka_unit_test(removal_wants_consent),
         cmocka_unit_test(master_leaves_the_vip_first),
-        cmocka_unit_test(one_flip_gives_its_action_alone),
-        cmocka_unit_test(membership_flips),
         cmocka_unit_test(keeper_may_take_servers_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
