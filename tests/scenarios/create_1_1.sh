@@ -8,7 +8,7 @@
 clusterfile 1 1
 step 'create'
 apply
-check 'both nodes are ready' -- all_ready 0 2
+wait_for 30 all_ready 0 2
 check 'the VIP leads to the master' -- in_ 1 sh -c 'iptables -t nat -S RECONCILE-VIP | grep -q -- "--to-destination '"$(addr 0)"':6443"'
 check 'the status records both' -- [ "$(grep -c 'joined: true' "$CF")" = 2 ]
 check 'the comment has stayed' -- grep -q "# the lab's own" "$CF"

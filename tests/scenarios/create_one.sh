@@ -8,6 +8,6 @@
 clusterfile 1 0
 step 'create'
 apply
-check 'the node is ready' -- all_ready 0 1
+wait_for 30 all_ready 0 1
 step 'again: nothing'
 settled 0

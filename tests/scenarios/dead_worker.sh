@@ -9,9 +9,9 @@ clusterfile 1 2
 down 2
 step 'create without it'
 apply 4
-check 'two are ready: the network guest has run' -- all_ready 0 2
+wait_for 30 all_ready 0 2
 step 'it comes'
 up 2
 apply
-check 'three are ready' -- all_ready 0 3
+wait_for 30 all_ready 0 3
 settled 0 1 2

@@ -25,5 +25,5 @@ run_failing 1 kubeadm-join "kubeadm.join-master/$(addr 1)"
 run_failing 2 kubeadm-join "kubeadm.join-worker/$(addr 2)"
 step 'and now nothing fails'
 apply
-check 'three are ready' -- all_ready 0 3
+wait_for 30 all_ready 0 3
 settled 0 1 2

@@ -37,5 +37,5 @@ release 2 kubeadm-join
 step 'and the end'
 apply
 check 'one kubeadm init ever ran' -- [ "$(times 0 init)" = 1 ]
-check 'three are ready' -- all_ready 0 3
+wait_for 30 all_ready 0 3
 settled 0 1 2

@@ -22,7 +22,7 @@ A0=$(addr 0) A3=$(addr 3) A4=$(addr 4)
 step 'create three masters and two workers'
 clusterfile 3 2
 apply
-check 'five nodes are ready' -- all_ready 0 5
+wait_for 30 all_ready 0 5
 check 'workers reach the API through the VIP' -- in_ 4 kubectl --kubeconfig=/root/.kube/config --request-timeout=5s get --raw /readyz
 check 'no token is left' -- [ -z "$(kube 0 -n kube-system get secrets --field-selector type=bootstrap.kubernetes.io/token -o 'jsonpath={range .items[*]}{.metadata.name}{"\n"}{end}')" ]
 step 'a second run does nothing'
@@ -88,7 +88,7 @@ wipe 3
 reset_counts
 only "(/$A3\$)|^token|^image"
 apply
-check 'ready again' -- all_ready 0 5
+wait_for 30 all_ready 0 5
 check 'the other worker was only looked at' -- [ "$(connections 4) $(commands 4)" = '2 2' ]
 settled 0 3 4
 
@@ -106,5 +106,5 @@ only "(/$(addr 5)\$)|^token"
 reset_counts
 apply
 check 'nothing was done on another worker' -- [ "$(connections 3) $(commands 3)" = '1 1' ]
-check 'six are ready' -- all_ready 0 6
+wait_for 30 all_ready 0 6
 settled 0 3 5
