@@ -29,24 +29,34 @@ static void trouble(struct view *v, int node, bool refusal, const char *words)
     v->trouble_is_refusal[node] = refusal;
 }
 
+/* Who of several with the same name keeps it: a member, else the first master, else the first node. */
+static int keeper_of(const struct view *v, const struct named *group, size_t n)
+{
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = 0; i < n; i++)
+            if (pass == 0 ? v->belonging[group[i].node] == BELONG_MEMBER : view_is_master(v, group[i].node))
+                return group[i].node;
+    return group[0].node;
+}
+
 /* Kubernetes names Nodes by hostname: the second of a pair would take the first one's place. */
 static void refuse_duplicates(struct view *v, enum fact_id f, const char *what, const char *remedy)
 {
     struct named *all = mem_alloc((v->want->n_hosts + 1) * sizeof *all);
     size_t n = 0;
     for (size_t i = 0; i < v->want->n_hosts; i++)
-        if (view_host(v, (int)i)->listed && yes(v, (int)i, f))
+        if (view_host(v, (int)i)->listed && view_fact(v, (int)i, f)->state == TRI_TRUE)
             all[n++] = (struct named){view_fact(v, (int)i, f)->value, (int)i};
     qsort(all, n, sizeof *all, named_cmp);
-    for (size_t i = 0; i < n; i++) {
-        bool before = i > 0 && str_eq(all[i].name, all[i - 1].name);
-        bool behind = i + 1 < n && str_eq(all[i].name, all[i + 1].name);
-        if ((!before && !behind) || v->belonging[all[i].node] == BELONG_MEMBER)
-            continue;
-        int other = all[before ? i - 1 : i + 1].node;
-        trouble(v, all[i].node, true,
-                arena_printf(v->arena, "its %s \"%s\" is also that of %s; %s", what, all[i].name,
-                             view_host(v, other)->address, remedy));
+    for (size_t first = 0, end; first < n; first = end) {
+        for (end = first + 1; end < n && str_eq(all[end].name, all[first].name); end++)
+            ;
+        int keeper = end - first > 1 ? keeper_of(v, all + first, end - first) : all[first].node;
+        for (size_t i = first; i < end; i++)
+            if (all[i].node != keeper && v->belonging[all[i].node] != BELONG_MEMBER)
+                trouble(v, all[i].node, true,
+                        arena_printf(v->arena, "its %s \"%s\" is also that of %s; %s", what, all[i].name,
+                                     view_host(v, keeper)->address, remedy));
     }
     free(all);
 }
