@@ -1,6 +1,6 @@
 #!/bin/bash
 # nodes: 2
-# timeout: 240
+# timeout: 900
 # The table of verdicts, replayed on the stand-in.
 . "$(dirname "$0")/../lab/lib.sh"
 . "$(dirname "$(realpath "$0")")/by_hand.sh"

@@ -8,17 +8,11 @@ import time
 
 from . import etcd, store, tls
 from .common import PKI, Refusal, fault, warn
+from .resources import CLUSTER_WIDE, GROUPS, OPEN, RESOURCES
 from .server import JsonHandler, serve_tls
 
-RESOURCES = {"nodes": "Node", "namespaces": "Namespace", "configmaps": "ConfigMap", "secrets": "Secret", "pods": "Pod", "services": "Service",
-             "serviceaccounts": "ServiceAccount", "daemonsets": "DaemonSet", "deployments": "Deployment",
-             "clusterroles": "ClusterRole", "clusterrolebindings": "ClusterRoleBinding", "poddisruptionbudgets": "PodDisruptionBudget"}
-GROUPS = {"daemonsets": "apps", "deployments": "apps", "clusterroles": "rbac.authorization.k8s.io",
-          "clusterrolebindings": "rbac.authorization.k8s.io", "poddisruptionbudgets": "policy"}
-CLUSTER_WIDE = ("nodes", "namespaces", "clusterroles", "clusterrolebindings")
 NETWORK_LABEL = "standin.network"  # a DaemonSet that carries it makes nodes Ready
-GRACE = 10  # seconds without a heartbeat until a node counts as lost
-OPEN = ("/healthz", "/readyz", "/livez", "/version")
+GRACE = 15  # seconds without a heartbeat until a node counts as lost
 
 
 def now():

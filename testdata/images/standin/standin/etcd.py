@@ -14,7 +14,7 @@ from . import store, tls
 from .common import Refusal, fault, warn
 from .server import JsonHandler, serve_tls
 
-PEER_SECONDS = 2.0
+PEER_SECONDS = 3.0
 HOST_PORT = 2379, 2380
 
 

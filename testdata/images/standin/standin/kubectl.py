@@ -7,7 +7,7 @@ import time
 
 import yaml
 
-from . import apiserver, client, jsonpath
+from . import client, jsonpath, resources
 from .common import VERSION, Flags, Refusal, fail_once, read, say
 
 # The one Go template that is used on ConfigMaps
@@ -27,15 +27,15 @@ def seconds(text):
 
 def resource(word):
     kind = NAMES.get(word.lower(), word.lower())
-    if kind not in apiserver.RESOURCES:
+    if kind not in resources.RESOURCES:
         raise Refusal("error: the server doesn't have a resource type \"%s\"" % word)
     return kind
 
 
 def path_of(kind, namespace, name=""):
-    group = apiserver.GROUPS.get(kind)
+    group = resources.GROUPS.get(kind)
     base = "/apis/%s/v1" % group if group else "/api/v1"
-    if kind not in apiserver.CLUSTER_WIDE:
+    if kind not in resources.CLUSTER_WIDE:
         base += "/namespaces/" + namespace
     return "%s/%s%s" % (base, kind, "/" + name if name else "")
 
@@ -97,8 +97,8 @@ def table(nodes):
 def get(argv):
     c = Command(argv, {"raw": True, "output": True, "field-selector": True, "ignore-not-found": False}, (0, 2))
     if c.flags.get("raw"):
-        if c.words or c.flags.get("raw") not in apiserver.OPEN:
-            raise Refusal("error: the stand-in knows --raw with %s only" % ", ".join(apiserver.OPEN))
+        if c.words or c.flags.get("raw") not in resources.OPEN:
+            raise Refusal("error: the stand-in knows --raw with %s only" % ", ".join(resources.OPEN))
         try:
             got = c.api.call("GET", c.flags.get("raw"))
         except client.ApiError as e:
@@ -130,7 +130,7 @@ def create(argv):
         if c.flags.get(flag):
             k, _, v = c.flags.get(flag).partition("=")
             data[k] = v if flag == "from-literal" else read(v)
-    body = {"apiVersion": "v1", "kind": apiserver.RESOURCES[kind], "metadata": {"name": c.words[1]}}
+    body = {"apiVersion": "v1", "kind": resources.RESOURCES[kind], "metadata": {"name": c.words[1]}}
     if data:
         body["data"] = data
     try:
@@ -258,8 +258,8 @@ def manifest(source):
 
 
 def kind_of(o):
-    for plural, kind in apiserver.RESOURCES.items():
-        group = apiserver.GROUPS.get(plural)
+    for plural, kind in resources.RESOURCES.items():
+        group = resources.GROUPS.get(plural)
         if o.get("kind") == kind and o.get("apiVersion") == ("%s/v1" % group if group else "v1") and o.get("metadata", {}).get("name"):
             return plural
     raise Refusal("error: resource mapping not found for name: \"%s\" namespace: \"\" from STDIN: no matches for kind \"%s\" in version \"%s\"\nensure CRDs "
