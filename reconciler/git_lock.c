@@ -17,13 +17,17 @@ int git_fail(struct error **err, int code, const char *what)
 {
     const git_error *e = git_error_last();
     const char *words = e && e->message ? e->message : "the library gives no reason";
-    bool other_owner = code == GIT_EOWNER || strstr(words, "safe.directory");
+    bool lacking = strstr(words, "extension") || strstr(words, "repository version");
+    if (lacking && strcasestr(words, "objectformat"))
+        words = "its object ids are SHA-256, which cannot be written here";
     error_set(err,
-              other_owner           ? ERR_REFUSED
+              lacking               ? ERR_REFUSED
               : code == GIT_ELOCKED ? ERR_CONFLICT
                                     : ERR_IO,
               "git: %s: %s", what, words);
-    if (code == GIT_ELOCKED)
+    if (lacking)
+        error_hint(err, GIT_ANOTHER_WAY);
+    else if (code == GIT_ELOCKED)
         error_hint(err, "another git holds the repository: commit the file yourself when it is done");
     return -1;
 }

@@ -8,7 +8,10 @@
 
 #include <git2.h>
 
-/* One place makes errors of the library's; its message may be NULL. */
+#define GIT_ANOTHER_WAY "run without --commit and commit the file by git itself"
+
+/* One place makes errors of the library's; its message may be NULL. ERR_REFUSED: the repository uses what the
+ * library does not know. */
 int git_fail(struct error **err, int code, const char *what);
 
 struct git_lock {

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #define MAX_LINKS 5 /* a branch may be a symbolic reference itself; git's own limit */
-#define ANOTHER_WAY "run without --commit and commit the file by git itself"
 
 void git_head_free(struct git_head *h)
 {
@@ -62,25 +61,21 @@ static int explain_open(struct error **err, int code, const char *file, const ch
         error_set(err, ERR_NOT_FOUND, "git: %s is in no git work tree", file);
         return error_hint(err, "`git init` in its directory, or run without --commit");
     }
-    git_buf found = GIT_BUF_INIT;
-    if (other_owner) {
-        const char *where = git_repository_discover(&found, dir, 0, NULL) == 0 ? found.ptr : dir;
-        size_t n = strlen(where);
-        n -= str_ends(where, "/.git/") ? strlen("/.git/") : n > 1 && str_ends(where, "/") ? 1 : 0;
-        error_set(err, ERR_REFUSED, "git: the repository of %s belongs to another user", file);
-        error_hint(
-            err,
-            "if you trust it: `git config --global --add safe.directory %.*s` (\"*\" is not enough here)",
-            (int)n, where);
-        git_buf_dispose(&found);
-        return -1;
-    }
-    if (!strstr(words, "extension") && !strstr(words, "repository version"))
+    if (!other_owner)
         return git_fail(err, code, "cannot open the repository");
-    bool sha256 = strcasestr(words, "objectformat");
-    error_set(err, ERR_REFUSED, "git: the repository of %s cannot be written here: %s", file,
-              sha256 ? "its object ids are SHA-256" : words);
-    return error_hint(err, ANOTHER_WAY);
+    git_buf found = GIT_BUF_INIT;
+    const char *where = git_repository_discover(&found, dir, 0, NULL) == 0 ? found.ptr : dir;
+    size_t n = strlen(where);
+    n -= str_ends(where, "/.git/") ? strlen("/.git/") : n > 1 && str_ends(where, "/") ? 1 : 0;
+    _cleanup_(mem_freep) char *tree = mem_strndup(where, n);
+    _cleanup_(text_free) struct text quoted = {0};
+    text_add_quoted(&quoted, tree);
+    error_set(err, ERR_REFUSED, "git: the repository of %s belongs to another user", file);
+    error_hint(err,
+               "if you trust it: `git config --global --add safe.directory %s` (\"*\" is not enough here)",
+               text_str(&quoted));
+    git_buf_dispose(&found);
+    return -1;
 }
 
 static int find(struct git *g, const char *file, struct error **err)
@@ -157,8 +152,10 @@ int git_content_read(struct git *g, const struct git_head *h, struct git_content
     struct stat st;
     if (lstat(file, &st) < 0)
         return errno == ENOENT ? 0 : error_errno(err, errno, "git: %s", g->path);
-    if (!S_ISREG(st.st_mode))
-        return error_set(err, ERR_REFUSED, "git: %s is not a regular file", g->path);
+    if (!S_ISREG(st.st_mode)) {
+        error_set(err, ERR_REFUSED, "git: %s is not a regular file", g->path);
+        return error_hint(err, "name the Clusterfile itself, or run without --commit");
+    }
     r = git_repository_hashfile(&ret->disk, g->repository, file, GIT_OBJECT_BLOB, g->path);
     return r < 0 ? git_fail(err, r, g->path) : 0;
 }
@@ -185,7 +182,7 @@ static int check_attributes(struct git *g, struct error **err)
             continue;
         error_set(err, ERR_REFUSED, "git: %s has the attribute %s=%s, which is not honoured here", g->path,
                   names[i], value);
-        return error_hint(err, ANOTHER_WAY);
+        return error_hint(err, GIT_ANOTHER_WAY);
     }
     return 0;
 }
@@ -202,7 +199,7 @@ static int check_signing(struct git *g, struct error **err)
     if (!sign)
         return 0;
     error_set(err, ERR_REFUSED, "git: commit.gpgsign asks for signed commits, which are not made here");
-    return error_hint(err, ANOTHER_WAY);
+    return error_hint(err, GIT_ANOTHER_WAY);
 }
 
 /* --- who commits */
