@@ -68,7 +68,7 @@ def ratio(rows, mine, theirs, what="wall"):
         print(f"  {what}: {mine} is {a / b:.2f} x {theirs}" if a * 3 > b else f"  {what}: {mine} is 1/{b / a:.0f} of {theirs}")
 
 
-def clusterfile(path, addresses, key, image="oci:/nonexistent"):
+def clusterfile(path, addresses, key, image):
     """One master, the rest workers, each with an entry of its own, as generators write them."""
     with open(path, "w") as f:
         f.write("apiVersion: apps.sealos.io/v1beta1\nkind: Cluster\nmetadata:\n  name: bench\nspec:\n")
