@@ -18,7 +18,7 @@ static const struct flag flags[FLAG_COUNT] = {
 #undef FLAG
 };
 
-static const struct command *find_command(const char *name)
+const struct command *cli_find(const char *name)
 {
     for (const struct command *c = commands; c->name; c++)
         if (str_eq(c->name, name))
@@ -64,39 +64,72 @@ static int unknown_command(const char *name, struct error **err)
                 : error_hint(err, "a Clusterfile is given by -f; see reconcile --help");
 }
 
-/* Takes argv[*i], a flag with dashes, and its value, which may be the next word. */
-static int take_flag(char **argv, int argc, int *i, struct options *o, struct error **err)
+/* What is parsed so far. A flag of the command line, `--yes=false` too, hides the environment's. */
+struct parsing {
+    struct options o;
+    bool given[FLAG_COUNT];
+    char **argv;
+    int argc, i;
+};
+
+static int take_value(struct parsing *p, int f, const char *value, struct error **err)
 {
-    const char *word = argv[*i], *value = NULL;
-    int f;
-    if (word[1] == '-') {
-        size_t len = strcspn(word + 2, "=");
-        value = word[2 + len] ? word + 2 + len + 1 : NULL;
-        f = find_flag(word + 2, len);
-        if (f < 0) {
-            _cleanup_(mem_freep) char *name = mem_strndup(word + 2, len);
-            return unknown_flag(name, err);
-        }
-    } else {
-        f = find_letter(word[1]);
-        if (f < 0)
-            return error_set(err, ERR_USAGE, "unknown flag -%c", word[1]), error_hint(err, "see reconcile --help");
-        value = word[2] ? word + 2 + (word[2] == '=') : NULL;
-        if (value && !flags[f].arg)
-            return error_set(err, ERR_USAGE, "-%c takes no value (\"%s\")", word[1], value);
-    }
+    p->given[f] = true;
     if (!flags[f].arg) {
         if (value && !str_eq(value, "true") && !str_eq(value, "false"))
-            return error_set(err, ERR_USAGE, "--%s takes no value", flags[f].name);
-        o->flags[f] = value && str_eq(value, "false") ? NULL : "1";
+            return error_set(err, ERR_USAGE, "--%s takes no value (\"%s\")", flags[f].name, value);
+        p->o.flags[f] = str_eq(value, "false") ? NULL : "1";
         return 0;
     }
-    if (!value) {
-        if (*i + 1 >= argc)
-            return error_set(err, ERR_USAGE, "--%s needs a value: %s", flags[f].name, flags[f].arg);
-        value = argv[++*i];
+    if (!value && p->i + 1 < p->argc)
+        value = p->argv[++p->i];
+    if (!value || !*value)
+        return error_set(err, ERR_USAGE, "--%s needs a value: %s", flags[f].name, flags[f].arg);
+    p->o.flags[f] = value;
+    return 0;
+}
+
+static int take_long(struct parsing *p, const char *name, struct error **err)
+{
+    size_t len = strcspn(name, "=");
+    int f = find_flag(name, len);
+    if (f < 0) {
+        _cleanup_(mem_freep) char *bare = mem_strndup(name, len);
+        return unknown_flag(bare, err);
     }
-    o->flags[f] = value;
+    return take_value(p, f, name[len] ? name + len + 1 : NULL, err);
+}
+
+/* -f FILE, -fFILE, -f=FILE; switches may stand together: -yv */
+static int take_letters(struct parsing *p, const char *letters, struct error **err)
+{
+    for (; *letters; letters++) {
+        int f = find_letter(*letters);
+        if (f < 0) {
+            error_set(err, ERR_USAGE, "unknown flag -%c", *letters);
+            return error_hint(err, "see reconcile --help");
+        }
+        if (flags[f].arg)
+            return take_value(p, f, letters[1] ? letters + 1 + (letters[1] == '=') : NULL, err);
+        if (letters[1] == '=')
+            return error_set(err, ERR_USAGE, "-%c takes no value (\"%s\")", *letters, letters + 2);
+        if (take_value(p, f, NULL, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int take_word(struct parsing *p, const char *word, struct error **err)
+{
+    struct options *o = &p->o;
+    if (!o->command) {
+        o->named = true;
+        o->command = cli_find(word);
+        return o->command ? 0 : unknown_command(word, err);
+    }
+    if (o->n_args == (int)ARRAY_LEN(o->args))
+        return error_set(err, ERR_USAGE, "too many arguments at \"%s\"", word);
+    o->args[o->n_args++] = word;
     return 0;
 }
 
@@ -104,6 +137,8 @@ static int take_flag(char **argv, int argc, int *i, struct options *o, struct er
 static void take_environment(struct options *o)
 {
     for (int f = 0; f < FLAG_COUNT; f++) {
+        if (f == FLAG_HELP || f == FLAG_VERSION)
+            continue;
         _cleanup_(text_free) struct text name = {0};
         text_add(&name, "RECONCILE_");
         for (const char *p = flags[f].name; *p; p++)
@@ -114,50 +149,53 @@ static void take_environment(struct options *o)
     }
 }
 
-static int check(const struct options *o, const bool *given, struct error **err)
+static bool is_count(const char *text)
 {
+    size_t n = strspn(text, "0123456789");
+    return n > 0 && n < 5 && !text[n] && strtoul(text, NULL, 10) > 0;
+}
+
+static int check(const struct parsing *p, struct error **err)
+{
+    const struct options *o = &p->o;
     for (int f = 0; f < FLAG_COUNT; f++)
-        if (given[f] && !(flags[f].on & o->command->set)) {
+        if (p->given[f] && !(flags[f].on & o->command->set)) {
             error_set(err, ERR_USAGE, "--%s is not for `reconcile %s`", flags[f].name, o->command->name);
             return error_hint(err, "see reconcile %s --help", o->command->name);
         }
     if (o->n_args > o->command->max_args)
         return error_set(err, ERR_USAGE, "`reconcile %s` does not take \"%s\"", o->command->name,
                          o->args[o->command->max_args]);
+    const char *n = o->flags[FLAG_CONCURRENCY];
+    if (n && !is_count(n))
+        return error_set(err, ERR_USAGE, "--concurrency: \"%s\" is not a number from 1 to 9999", n);
     return 0;
 }
 
 int cli_parse(int argc, char **argv, struct options *ret, struct error **err)
 {
-    struct options o = {0};
-    bool given[FLAG_COUNT] = {0};
-    take_environment(&o);
-    for (int i = 1; i < argc; i++) {
-        if (argv[i][0] == '-' && argv[i][1]) {
-            const char *before[FLAG_COUNT];
-            memcpy(before, o.flags, sizeof before);
-            memset(o.flags, 0, sizeof o.flags);
-            if (take_flag(argv, argc, &i, &o, err) < 0)
-                return -1;
-            for (int f = 0; f < FLAG_COUNT; f++) {
-                given[f] |= o.flags[f] != NULL;
-                o.flags[f] = o.flags[f] ? o.flags[f] : before[f];
-            }
-        } else if (!o.command) {
-            o.command = find_command(argv[i]);
-            if (!o.command)
-                return unknown_command(argv[i], err);
-        } else if (o.n_args < (int)ARRAY_LEN(o.args)) {
-            o.args[o.n_args++] = argv[i];
-        } else {
-            return error_set(err, ERR_USAGE, "too many arguments at \"%s\"", argv[i]);
+    struct parsing p = {.argv = argv, .argc = argc, .i = 1};
+    take_environment(&p.o);
+    bool words = false; /* `--` was seen */
+    for (; p.i < argc; p.i++) {
+        const char *word = argv[p.i];
+        int r;
+        if (!words && str_eq(word, "--")) {
+            words = true;
+            continue;
         }
+        if (words || word[0] != '-' || !word[1])
+            r = take_word(&p, word, err);
+        else
+            r = word[1] == '-' ? take_long(&p, word + 2, err) : take_letters(&p, word + 1, err);
+        if (r < 0)
+            return -1;
     }
-    if (!o.command)
-        o.command = &commands[0];
-    if (check(&o, given, err) < 0)
+    if (!p.o.command)
+        p.o.command = &commands[0];
+    if (check(&p, err) < 0)
         return -1;
-    *ret = o;
+    *ret = p.o;
     return 0;
 }
 
@@ -188,7 +226,7 @@ void cli_help(const struct command *c, struct text *out)
     for (int f = 0; f < FLAG_COUNT; f++)
         if (!c || (flags[f].on & c->set))
             add_flag_help(out, &flags[f]);
-    text_add(out, "\nEvery flag is also read from RECONCILE_NAME in the environment.\n");
+    text_add(out, "\nEvery flag is also read from the environment: --dry-run from RECONCILE_DRY_RUN.\n");
     if (!c || (c->set & ON_NODES))
         text_add(out, "Exit: 0 as wanted · 1 something failed · 2 plan: changes pending · 3 the Clusterfile is wrong ·\n"
                       "4 something was left out · 5 another run holds the cluster · 130, 143 interrupted\n");

@@ -17,6 +17,7 @@ const struct command commands[] = {
     {"status", NULL, "show what every node says", ON_STATUS, 0, command_status},
     {"graph", NULL, "print the plan as a graph (DOT, or -o mermaid)", ON_PLANNING, 0, command_graph},
     {"explain", "ACTION", "say why an action is planned, or left out", ON_PLANNING, 1, command_explain},
+    {"trust", NULL, "learn the unknown host keys of all nodes into known_hosts", ON_TRUST, 0, command_trust},
     {"validate", NULL, "check the Clusterfile, offline", ON_OFFLINE, 0, command_validate},
     {"schema", NULL, "print the JSON Schema of Clusterfiles", ON_REST, 0, command_schema},
     {"completion", "SHELL", "print completion for bash, zsh or fish", ON_REST, 1, command_completion},

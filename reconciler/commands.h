@@ -8,6 +8,7 @@ int command_apply(const struct options *o); /* apply.c */
 int command_plan(const struct options *o);
 int command_graph(const struct options *o);
 int command_explain(const struct options *o);
+int command_trust(const struct options *o); /* trust.c */
 int command_status(const struct options *o);
 int command_validate(const struct options *o);
 int command_schema(const struct options *o);

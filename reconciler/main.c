@@ -1,4 +1,4 @@
-#include "reconciler/cli.h"
+#include "reconciler/commands.h"
 #include "reconciler/out_text.h"
 
 #include <stdio.h>
@@ -17,15 +17,14 @@ int main(int argc, char **argv)
         error_free(err);
         return 1;
     }
-    if (o.flags[FLAG_HELP]) {
+    if (cli_on(&o, FLAG_HELP)) {
         struct text t = {0};
-        bool named = argc > 2;
-        cli_help(named ? o.command : NULL, &t);
+        cli_help(o.named ? o.command : NULL, &t);
         fputs(text_str(&t), stdout);
         text_free(&t);
         return 0;
     }
-    int code = o.command->run(&o);
+    int code = cli_on(&o, FLAG_VERSION) ? command_version(&o) : o.command->run(&o);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         fprintf(stderr, "reconcile: what was printed could not be written\n");
         return code ? code : 1;

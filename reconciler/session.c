@@ -61,10 +61,21 @@ static void looked(void *ctx, int node, const struct error *error)
     if (!error)
         return;
     _cleanup_(text_free) struct text t = {0};
-    _cleanup_(text_free) struct text label = {0};
-    text_addf(&label, "%s", s->loaded.want->hosts[node].address);
-    out_error(&t, &s->err, text_str(&label), error);
+    /* its subject is this node */
+    if (error->subject)
+        out_error(&t, &s->err, "warning", error);
+    else
+        out_error(&t, &s->err, s->loaded.want->hosts[node].address, error);
     fputs(text_str(&t), stderr);
+}
+
+/* While looking, a signal ends all looks; later the scheduler decides. One call that overran its time is left to the
+ * deadlines of its connection. */
+static void cancel(void *ctx, int node)
+{
+    struct session *s = ctx;
+    if (node < 0 || s->looking)
+        world_ssh_cancel_all(s->world);
 }
 
 int session_open(const struct options *o, struct session *s)
@@ -80,11 +91,13 @@ int session_open(const struct options *o, struct session *s)
     struct world_ssh_params params = {s->loaded.want, s->loaded.targets, s->loaded.want->n_hosts};
     if (world_ssh_new(&params, &s->world, &err) < 0 || pool_new(session_concurrency(s), &s->pool, &err) < 0)
         return session_fail(&s->err, &err);
-    s->context = (struct probe_context){.world = s->world, .want = s->loaded.want, .local = local_facts, .looked = looked, .ctx = s};
+    s->context = (struct probe_context){.world = s->world, .want = s->loaded.want, .local = local_facts, .looked = looked, .cancel = cancel, .ctx = s};
     struct runner runner = pool_runner(s->pool);
     double began = runner.now(runner.ctx);
+    s->looking = true;
     if (probe_all(&s->context, runner, session_concurrency(s), &s->seen, &err) < 0)
         return session_fail(&s->err, &err);
+    s->looking = false;
     s->probed_s = runner.now(runner.ctx) - began;
     /* above this many, only nodes that have something to do keep their connection */
     enum { KEEP_OPEN = 200 };

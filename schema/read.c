@@ -174,7 +174,7 @@ static void read_cluster(struct reading *r, const struct value *root)
     struct want *w = r->want;
     const struct value *metadata = value_get(root, "metadata"), *spec = value_get(root, "spec");
     const struct value *hosts = value_get(spec, "hosts"), *status = value_get(root, "status");
-    struct want_ssh ssh = read_ssh(value_get(spec, "ssh"), (struct want_ssh){0});
+    r->ssh = read_ssh(value_get(spec, "ssh"), (struct want_ssh){0});
     w->cluster = value_text(value_get(metadata, "name"), "");
     w->created = full(metadata, "creationTimestamp", NULL);
     w->env = read_env(r->arena, value_get(spec, "env"), &w->n_env);
@@ -182,7 +182,7 @@ static void read_cluster(struct reading *r, const struct value *root)
     read_images(r, value_get(spec, "image"));
     reserve_hosts(r, hosts);
     for (size_t i = 0; hosts && i < hosts->n; i++)
-        read_host(r, hosts->items[i], ssh);
+        read_host(r, hosts->items[i], r->ssh);
     w->status = value_is_null(status) ? NULL : status;
     read_status(r, w->status);
 }

@@ -7,6 +7,7 @@
 struct reading {
     struct want *want;
     struct arena *arena; /* the want's */
+    struct want_ssh ssh; /* spec.ssh */
     size_t cap_hosts;
 };
 

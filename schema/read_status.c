@@ -26,7 +26,8 @@ static void add_leaving(struct reading *r, const struct value *node, const char 
     const struct value *roles = value_get(node, "roles");
     struct want_host *h = arena_push(r->arena, &r->want->hosts, &r->want->n_hosts, &r->cap_hosts, sizeof *h);
     h->address = arena_strdup(r->arena, address);
-    h->ssh = read_ssh(value_get(node, "ssh"), (struct want_ssh){0});
+    /* literals were not recorded: spec.ssh's may still open its door */
+    h->ssh = read_ssh(value_get(node, "ssh"), r->ssh);
     h->arch = text_of(node, "arch");
     h->machine_id = text_of(node, "machineID");
     h->node_name = text_of(node, "nodeName");
