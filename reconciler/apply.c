@@ -217,7 +217,11 @@ int command_apply(const struct options *o)
         fprintf(stderr, "reconcile: --log-format is text or json, not %s\n", o->flags[FLAG_LOG_FORMAT]);
         return EXIT_FAILED;
     }
-    int code = session_plan(o, s);
+    int code = session_open(o, s);
+    if (code == 0)
+        code = session_wait_for_jobs(s);
+    if (code == 0)
+        code = session_make_plan(s);
     if (code)
         return code;
     if (open_git(&a, &err) < 0 || ask_consent(&a, &err) < 0)

@@ -106,15 +106,63 @@ int session_open(const struct options *o, struct session *s)
     return 0;
 }
 
-int session_plan(const struct options *o, struct session *s)
+static int look_again(struct session *s, struct error **err)
 {
-    int code = session_open(o, s);
-    if (code)
-        return code;
+    struct probe_result seen = {0};
+    if (probe_all(&s->context, pool_runner(s->pool), session_concurrency(s), &seen, err) < 0)
+        return -1;
+    probe_result_free(&s->seen);
+    s->seen = seen;
+    return 0;
+}
+
+/* The node where a kubeadm of ours runs while nobody can be asked about the cluster; -1: none. */
+static int node_at_work(const struct session *s)
+{
+    _cleanup_(view_freep) struct view *v = view_new(s->loaded.want, s->seen.have, false);
+    if (v->exists != TRI_TRUE || v->live_master >= 0)
+        return -1;
+    for (size_t i = 0; i < s->loaded.want->n_hosts; i++) {
+        const struct fact *jobs = view_fact(v, (int)i, FACT_JOBS);
+        if (jobs->state == TRI_TRUE && strstr(jobs->value, "kubeadm."))
+            return (int)i;
+    }
+    return -1;
+}
+
+int session_wait_for_jobs(struct session *s)
+{
+    enum { PATIENCE_S = 900 };
+    struct runner runner = pool_runner(s->pool);
+    struct error *err = NULL;
+    double until = runner.now(runner.ctx) + PATIENCE_S;
+    int node = node_at_work(s), told = -1, sig = 0;
+    for (; node >= 0 && runner.now(runner.ctx) < until; node = node_at_work(s)) {
+        if (node != told)
+            fprintf(stderr, "Waiting for %s on %s, which an earlier run started\n",
+                    have_fact(s->seen.have, node, FACT_JOBS)->value, s->loaded.want->hosts[node].address);
+        told = node;
+        runner.wait(runner.ctx, runner.now(runner.ctx) + 1, &sig);
+        if (sig)
+            error_set(&err, ERR_CANCELLED, "interrupted");
+        if (sig || look_again(s, &err) < 0)
+            return session_fail(&s->err, &err);
+    }
+    return 0;
+}
+
+int session_make_plan(struct session *s)
+{
     struct error *err = NULL;
     if (plan_make(s->loaded.want, s->seen.have, catalogue_rules, catalogue_len, &s->plan, &err) < 0)
         return session_fail(&s->err, &err);
     return 0;
+}
+
+int session_plan(const struct options *o, struct session *s)
+{
+    int code = session_open(o, s);
+    return code ? code : session_make_plan(s);
 }
 
 void session_close(struct session *s)

@@ -23,6 +23,11 @@ struct session {
 int session_open(const struct options *o, struct session *s);
 /* As session_open, and plans. */
 int session_plan(const struct options *o, struct session *s);
+/* Where the API is silent because a kubeadm of an earlier run still works on some node (the second master's join stops
+ * etcd for a while), waits for that and looks again. Returns 0 or an exit code. */
+int session_wait_for_jobs(struct session *s);
+/* The plan of what was seen. */
+int session_make_plan(struct session *s);
 void session_close(struct session *s); /* for _cleanup_ */
 /* Prints an error to stderr and says the exit code that it stands for; frees it. */
 int session_fail(const struct style *style, struct error **err);

@@ -14,7 +14,8 @@ killed_in() { # NODE VERB
     hold "$1" "kubeadm-$2"
     reconcile -f "$CF" >"$L/killed.out" 2>&1 &
     local pid=$!
-    wait_for 120 in_ "$1" test -e "/run/lab-held-kubeadm-$2"
+    lab_until 120000 in_ "$1" test -e "/run/lab-held-kubeadm-$2" || { cat "$L/killed.out" >&2; ps ax >&2; }
+    wait_for 1 in_ "$1" test -e "/run/lab-held-kubeadm-$2"
     kill -9 $pid
     wait $pid 2>/dev/null || true
     check "kubeadm $2 has outlived it" -- runs "$1" "$2"

@@ -49,7 +49,7 @@ step 'a changed host key stops that node'
 new_host_key 3
 apply 4
 said "$(addr 3)" 'host key'
-wait_for 30 all_ready 0 3
+wait_for 30 all_ready 0 4
 trust 3
 
 step 'a wrong password'
