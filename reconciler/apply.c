@@ -25,8 +25,14 @@ struct apply {
 
 static void say(const struct apply *a, const char *words)
 {
-    if (!a->quiet && !a->json)
-        fprintf(stderr, "%s\n", words);
+    size_t n = strlen(words);
+    while (n && words[n - 1] == '\n')
+        n--;
+    if (a->quiet || !n)
+        return;
+    _cleanup_(text_free) struct text t = {0};
+    text_addn(&t, words, n);
+    out_say(stderr, &a->session.err, text_str(&t));
 }
 
 /* ---- consent */
@@ -72,10 +78,43 @@ static double clock_of(void *ctx)
     return r->now(r->ctx);
 }
 
+/* A runner that lets the drawn times go on while nothing happens. */
+struct ticking {
+    struct runner inner;
+    struct progress *progress;
+};
+
+static struct task *wait_and_draw(void *ctx, double deadline, int *ret_signal)
+{
+    const struct ticking *t = ctx;
+    while (true) {
+        double now = t->inner.now(t->inner.ctx), tick = now + 0.2;
+        struct task *task = t->inner.wait(t->inner.ctx, tick < deadline ? tick : deadline, ret_signal);
+        if (task || *ret_signal || tick >= deadline)
+            return task;
+        progress_tick(t->progress);
+    }
+}
+
+static double ticking_now(void *ctx)
+{
+    const struct ticking *t = ctx;
+    return t->inner.now(t->inner.ctx);
+}
+
+static void ticking_start(void *ctx, struct task *task)
+{
+    const struct ticking *t = ctx;
+    t->inner.start(t->inner.ctx, task);
+}
+
 static void execute_plan(struct apply *a, struct journal *j)
 {
     struct session *s = &a->session;
-    struct runner runner = pool_runner(s->pool);
+    struct ticking ticking = {.inner = pool_runner(s->pool)};
+    struct runner runner = s->err.live && !a->json
+                               ? (struct runner){ticking_now, ticking_start, wait_and_draw, &ticking}
+                               : ticking.inner;
     _cleanup_(events_freep) struct events *events = events_new();
     struct progress_params pp = {.out = stderr,
                                  .style = s->err,
@@ -85,6 +124,7 @@ static void execute_plan(struct apply *a, struct journal *j)
                                  .now_ctx = &runner};
     _cleanup_(progress_freep) struct progress *progress = progress_new(&pp);
     _cleanup_(vault_freep) struct vault *vault = vault_new();
+    ticking.progress = progress;
     events_add(events, progress_sink, progress);
     events_add(events, log_file_sink, journal_log(j));
     struct execution x = {.want = s->loaded.want,
@@ -114,7 +154,10 @@ static void print_report(const struct apply *a, const char *log)
     _cleanup_(text_free) struct text t = {0};
     if (a->json) {
         _cleanup_(arena_freep) struct arena *arena = arena_new();
-        value_json(json_report(arena, s->loaded.want, s->plan, a->report, s->probed_s), &t);
+        struct value *event = value_map(arena);
+        value_set(arena, event, "event", value_string(arena, "report"));
+        value_set(arena, event, "report", json_report(arena, s->loaded.want, s->plan, a->report, s->probed_s));
+        value_json(event, &t);
         text_addc(&t, '\n');
     } else {
         out_report(&t, &s->err, s->plan, a->report, log);
@@ -216,6 +259,12 @@ int command_apply(const struct options *o)
     if (o->flags[FLAG_LOG_FORMAT] && !a.json && !str_eq(o->flags[FLAG_LOG_FORMAT], "text")) {
         fprintf(stderr, "reconcile: --log-format is text or json, not %s\n", o->flags[FLAG_LOG_FORMAT]);
         return EXIT_FAILED;
+    }
+    if (cli_on(o, FLAG_OUTPUT) && !str_eq(o->flags[FLAG_OUTPUT], "text")) {
+        error_set(&err, ERR_USAGE, "-o %s is for what is printed: plan, status, graph, apply --dry-run", o->flags[FLAG_OUTPUT]);
+        error_hint(&err, "--log-format json makes what a run says readable for programs");
+        s->err = style_of(STDERR_FILENO, cli_on(o, FLAG_NO_COLOR));
+        return session_fail(&s->err, &err);
     }
     int code = session_open(o, s);
     if (code == 0)

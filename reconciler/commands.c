@@ -21,14 +21,17 @@ const struct command commands[] = {
     {"validate", NULL, "check the Clusterfile, offline", ON_OFFLINE, 0, command_validate},
     {"schema", NULL, "print the JSON Schema of Clusterfiles", ON_REST, 0, command_schema},
     {"completion", "SHELL", "print completion for bash, zsh or fish", ON_REST, 1, command_completion},
+    {"help", "COMMAND", "print this, or the help of a command", ON_REST, 1, command_help},
     {"version", NULL, "print the version", ON_REST, 0, command_version},
     {0},
 };
 
 static int bad_output(const struct options *o, const char *good)
 {
-    fprintf(stderr, "reconcile: -o %s is not known here; use %s\n", o->flags[FLAG_OUTPUT], good);
-    return EXIT_FAILED;
+    struct style style = style_of(STDERR_FILENO, cli_on(o, FLAG_NO_COLOR));
+    struct error *err = NULL;
+    error_set(&err, ERR_USAGE, "-o %s is not for `reconcile %s`: %s", o->flags[FLAG_OUTPUT], o->command->name, good);
+    return session_fail(&style, &err);
 }
 
 static bool output_is(const struct options *o, const char *format)
@@ -123,23 +126,44 @@ int command_explain(const struct options *o)
     return EXIT_OK;
 }
 
+static int print_status(const struct options *o, const struct view *v)
+{
+    _cleanup_(mem_freep) char *json = NULL;
+    _cleanup_(arena_freep) struct arena *a = arena_new();
+    struct value *value = NULL;
+    size_t len = 0;
+    FILE *f = open_memstream(&json, &len);
+    if (!f)
+        abort(); /* out of memory */
+    out_status_json(f, v);
+    fclose(f);
+    if (output_is(o, "json")) {
+        fputs(json, stdout);
+        return EXIT_OK;
+    }
+    struct error *err = NULL;
+    struct style style = style_of(STDERR_FILENO, cli_on(o, FLAG_NO_COLOR));
+    return tree_parse_one(a, "status", json, len, &value, &err) < 0 ? session_fail(&style, &err) : print_value(o, value);
+}
+
 int command_status(const struct options *o)
 {
     _cleanup_(session_close) struct session s = {0};
-    if (o->flags[FLAG_OUTPUT] && !output_is(o, "text") && !output_is(o, "json"))
-        return bad_output(o, "text or json");
+    bool data = output_is(o, "json") || output_is(o, "yaml");
+    if (o->flags[FLAG_OUTPUT] && !output_is(o, "text") && !data)
+        return bad_output(o, "text, json or yaml");
     int code = session_open(o, &s);
     if (code)
         return code;
     _cleanup_(view_freep) struct view *v = view_new(s.loaded.want, s.seen.have, true);
-    if (output_is(o, "json"))
-        out_status_json(stdout, v);
+    if (data)
+        code = print_status(o, v);
     else
         out_status_text(stdout, v, s.out.colour);
     for (size_t i = 0; i < s.seen.n; i++)
-        if (s.seen.errors[i])
-            return EXIT_LEFT_OUT;
-    return EXIT_OK;
+        if (s.seen.errors[i] && !code)
+            code = EXIT_LEFT_OUT;
+    return code;
 }
 
 int command_validate(const struct options *o)
@@ -160,6 +184,19 @@ int command_schema(const struct options *o)
     (void)o;
     _cleanup_(text_free) struct text t = {0};
     schema_bundle(&t);
+    fputs(text_str(&t), stdout);
+    return EXIT_OK;
+}
+
+int command_help(const struct options *o)
+{
+    _cleanup_(text_free) struct text t = {0};
+    const struct command *c = o->n_args ? cli_find(o->args[0]) : NULL;
+    if (o->n_args && !c) {
+        fprintf(stderr, "error: unknown command \"%s\"\n", o->args[0]);
+        return EXIT_FAILED;
+    }
+    cli_help(c, &t);
     fputs(text_str(&t), stdout);
     return EXIT_OK;
 }

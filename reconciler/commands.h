@@ -12,6 +12,7 @@ int command_trust(const struct options *o); /* trust.c */
 int command_status(const struct options *o);
 int command_validate(const struct options *o);
 int command_schema(const struct options *o);
+int command_help(const struct options *o);
 int command_version(const struct options *o);
 int command_completion(const struct options *o);
 

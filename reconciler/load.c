@@ -57,9 +57,18 @@ int load_file(const struct options *o, const struct style *style, struct loaded 
     return 0;
 }
 
-int load_images(const struct options *o, struct loaded *l, struct error **err)
+static void say_moved(const struct style *style, const struct want_image *image, const char *moved)
 {
-    (void)o;
+    _cleanup_(error_freep) struct error *e = NULL;
+    _cleanup_(text_free) struct text t = {0};
+    error_set(&e, ERR_CONFLICT, "%s means %s by now; the cluster stays with %s until the file says otherwise", image->reference,
+              moved, image->digest);
+    out_error(&t, style, "warning", e);
+    fputs(text_str(&t), stderr);
+}
+
+int load_images(const struct style *style, struct loaded *l, struct error **err)
+{
     _cleanup_(mem_freep) char *copy = str_eq(l->name, "-") ? NULL : mem_strdup(l->name);
     const char *base = copy ? arena_strdup(l->want->arena, dirname(copy)) : NULL;
     struct oci_options options = {.base = base};
@@ -70,8 +79,7 @@ int load_images(const struct options *o, struct loaded *l, struct error **err)
         if (store_resolve(l->store, l->want->arena, &l->want->images[i], &moved, err) < 0)
             return error_wrap(err, "image %s", l->want->images[i].reference);
         if (moved)
-            fprintf(stderr, "warning: %s means %s by now; the cluster stays with %s until the file says otherwise\n",
-                    l->want->images[i].reference, moved, l->want->images[i].digest);
+            say_moved(style, &l->want->images[i], moved);
     }
     return want_finish(l->want, err);
 }

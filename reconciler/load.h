@@ -29,7 +29,7 @@ void loaded_free(struct loaded *l); /* for _cleanup_ */
  * cannot be read, said in err). */
 int load_file(const struct options *o, const struct style *style, struct loaded *ret, struct error **err);
 /* Resolves images against the store and finishes the want (ERR_INVALID: exit 3), prepares targets. */
-int load_images(const struct options *o, struct loaded *l, struct error **err);
+int load_images(const struct style *style, struct loaded *l, struct error **err);
 int load_targets(const struct options *o, struct loaded *l, struct error **err);
 
 #endif

@@ -1,5 +1,7 @@
 #include "reconciler/out_text.h"
 
+#include "reconciler/out_json.h"
+
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -111,8 +113,37 @@ static const struct place *place_of(const struct error *e)
     return NULL;
 }
 
+/* {"level":…,"event":"log",…}, as progress.c's lines */
+static void json_line(struct text *out, const char *level, const char *words, const struct error *e)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new();
+    struct value *v = value_map(a);
+    value_set(a, v, "level", value_string(a, level));
+    value_set(a, v, "event", value_string(a, "log"));
+    if (words)
+        value_set(a, v, "text", value_string(a, words));
+    if (e)
+        value_set(a, v, "error", json_error(a, e));
+    value_json(v, out);
+    text_addc(out, '\n');
+}
+
+void out_say(FILE *f, const struct style *s, const char *words)
+{
+    _cleanup_(text_free) struct text t = {0};
+    if (s && s->json)
+        json_line(&t, "info", words, NULL);
+    else
+        text_addf(&t, "%s\n", words);
+    fputs(text_str(&t), f);
+}
+
 void out_error(struct text *out, const struct style *s, const char *label, const struct error *e)
 {
+    if (s && s->json) {
+        json_line(out, str_eq(label, "error") ? "error" : "warning", NULL, e);
+        return;
+    }
     const struct place *at = place_of(e);
     style_begin(out, s, COLOUR_BOLD);
     if (at) {

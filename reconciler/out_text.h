@@ -5,9 +5,12 @@
 
 #include "model/report.h"
 
+#include <stdio.h>
+
 struct style {
     bool colour;
     bool live;  /* a terminal that can redraw lines */
+    bool json;  /* no text at all: one JSON object a line */
     int width;  /* of the terminal; 0: unknown */
 };
 
@@ -21,6 +24,8 @@ void style_add(struct text *out, const struct style *s, enum colour c, const cha
 void style_begin(struct text *out, const struct style *s, enum colour c);
 void style_end(struct text *out, const struct style *s);
 
+/* Words of the program itself. */
+void out_say(FILE *f, const struct style *s, const char *words);
 /* FILE:LINE:COLUMN: error: words, the detail indented, the hint. label: "error", "warning". */
 void out_error(struct text *out, const struct style *s, const char *label, const struct error *e);
 /* Only what stands below the words: detail and hint, every line indented by so many spaces. */

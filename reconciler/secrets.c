@@ -66,6 +66,12 @@ int secret_get(const struct want_secret *s, char **ret, struct error **err)
         text_add(&out, s->ref);
     if (r < 0)
         return -1;
+    /* half a secret is none */
+    const char *of = s->literal ? "of the Clusterfile" : str_starts(s->ref, "exec:") ? "exec:…" : s->ref;
+    if (out.failed)
+        return error_set(err, ERR_INVALID, "the secret %s is larger than %d KiB", of, SECRET_MAX / 1024);
+    if (strlen(text_str(&out)) != out.len)
+        return error_set(err, ERR_INVALID, "the secret %s holds a NUL byte", of);
     *ret = mem_strdup(text_str(&out));
     return 0;
 }

@@ -84,8 +84,9 @@ int session_open(const struct options *o, struct session *s)
     s->options = o;
     s->out = style_of(STDOUT_FILENO, cli_on(o, FLAG_NO_COLOR));
     s->err = style_of(STDERR_FILENO, cli_on(o, FLAG_NO_COLOR));
+    s->err.json = str_eq(o->flags[FLAG_LOG_FORMAT], "json");
     raise_limits();
-    if (signals_init(&err) < 0 || load_file(o, &s->err, &s->loaded, &err) < 0 || load_images(o, &s->loaded, &err) < 0 ||
+    if (signals_init(&err) < 0 || load_file(o, &s->err, &s->loaded, &err) < 0 || load_images(&s->err, &s->loaded, &err) < 0 ||
         load_targets(o, &s->loaded, &err) < 0)
         return session_fail(&s->err, &err);
     struct world_ssh_params params = {s->loaded.want, s->loaded.targets, s->loaded.want->n_hosts};
@@ -109,7 +110,10 @@ int session_open(const struct options *o, struct session *s)
 static int look_again(struct session *s, struct error **err)
 {
     struct probe_result seen = {0};
-    if (probe_all(&s->context, pool_runner(s->pool), session_concurrency(s), &seen, err) < 0)
+    s->looking = true;
+    int r = probe_all(&s->context, pool_runner(s->pool), session_concurrency(s), &seen, err);
+    s->looking = false;
+    if (r < 0)
         return -1;
     probe_result_free(&s->seen);
     s->seen = seen;
@@ -130,6 +134,15 @@ static int node_at_work(const struct session *s)
     return -1;
 }
 
+static void say_waiting(const struct session *s, int node)
+{
+    _cleanup_(text_free) struct text t = {0};
+    text_add(&t, "Waiting for ");
+    text_add_safe(&t, have_fact(s->seen.have, node, FACT_JOBS)->value, 200);
+    text_addf(&t, " on %s, which an earlier run started", s->loaded.want->hosts[node].address);
+    out_say(stderr, &s->err, text_str(&t));
+}
+
 int session_wait_for_jobs(struct session *s)
 {
     enum { PATIENCE_S = 900 };
@@ -139,8 +152,7 @@ int session_wait_for_jobs(struct session *s)
     int node = node_at_work(s), told = -1, sig = 0;
     for (; node >= 0 && runner.now(runner.ctx) < until; node = node_at_work(s)) {
         if (node != told)
-            fprintf(stderr, "Waiting for %s on %s, which an earlier run started\n",
-                    have_fact(s->seen.have, node, FACT_JOBS)->value, s->loaded.want->hosts[node].address);
+            say_waiting(s, node);
         told = node;
         runner.wait(runner.ctx, runner.now(runner.ctx) + 1, &sig);
         if (sig)

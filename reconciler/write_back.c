@@ -171,12 +171,18 @@ static void set_condition(struct arena *a, struct value *status, bool good, cons
     value_set(a, status, "conditions", list);
 }
 
+/* What was cut short by the user has not failed: it may well go on as a job on its node. */
+static bool failed(const struct action_report *a)
+{
+    return a->outcome == OUTCOME_FAILED && (!a->error || a->error->code != ERR_CANCELLED);
+}
+
 /* Which actions failed, by name: outputs differ from run to run, and would make noise in a repository. */
 static bool failures(const struct plan *p, const struct report *r, struct text *out)
 {
     size_t n = 0;
     for (size_t i = 0; r && i < r->n; i++)
-        if (r->actions[i].outcome == OUTCOME_FAILED && n++ < 5)
+        if (failed(&r->actions[i]) && n++ < 5)
             text_addf(out, "%s%s", n > 1 ? ", " : "not done: ", p->actions[i].id);
     if (n > 5)
         text_addf(out, " and %zu more", n - 5);

@@ -163,6 +163,30 @@ static void literals(void **state)
     want_free(w);
 }
 
+/* Literal passwords are not recorded: what left the list is reached by spec.ssh's, unless its own entry says otherwise. */
+static void leaving_inherits(void **state)
+{
+    (void)state;
+    struct want *w =
+        read_text("apiVersion: apps.sealos.io/v1beta1\nkind: Cluster\nmetadata: {name: a}\nspec:\n  image: [x]\n"
+                  "  ssh: {user: admin, passwd: hunter2, pk: /key, port: 2200}\n"
+                  "  hosts: [{ips: [10.0.0.1], roles: [master], ssh: {user: other}}]\n"
+                  "status:\n  nodes:\n  - {address: 10.0.0.8, roles: [node], joined: true}\n"
+                  "  - {address: 10.0.0.9, roles: [node], joined: true, ssh: {user: root, port: 22, passwd: 'env:P'}}\n");
+    const struct want_ssh *bare = &host(w, "10.0.0.8")->ssh, *own = &host(w, "10.0.0.9")->ssh;
+    assert_string_equal(bare->user, "admin");
+    assert_string_equal(bare->passwd.ref, "hunter2");
+    assert_true(bare->passwd.literal);
+    assert_string_equal(bare->pk, "/key");
+    assert_int_equal(bare->port, 2200);
+    assert_string_equal(own->user, "root");
+    assert_string_equal(own->passwd.ref, "env:P");
+    assert_false(own->passwd.literal);
+    assert_string_equal(own->pk, "/key");
+    assert_int_equal(own->port, 22);
+    want_free(w);
+}
+
 static void formats(void **state)
 {
     (void)state;
@@ -287,7 +311,7 @@ int main(void)
         cmocka_unit_test(everything),
         cmocka_unit_test(hosts),
         cmocka_unit_test(policy),
-        cmocka_unit_test(literals),
+        cmocka_unit_test(literals), cmocka_unit_test(leaving_inherits),
         cmocka_unit_test(formats),
         cmocka_unit_test(bundle),
         cmocka_unit_test(ten_thousand_hosts),
