@@ -175,6 +175,32 @@ static void help(void **state)
     assert_null(cli_find("nothing"));
 }
 
+/* The manual names every command and flag. */
+static void manual(void **state)
+{
+    (void)state;
+    static char page[65536];
+    FILE *f = fopen(SOURCE_DIR "/packaging/reconcile.1", "r");
+    assert_non_null(f);
+    page[fread(page, 1, sizeof page - 1, f)] = 0;
+    fclose(f);
+    for (char *c = page, *to = page;; c++) { /* as it is read: "\-" is a dash */
+        if (c[0] == '\\' && c[1] == '-')
+            continue;
+        *to++ = *c;
+        if (!*c)
+            break;
+    }
+#define FLAG(id, name, letter, arg, on, help)                                                                          \
+    if (!strstr(page, "--" name))                                                                                      \
+        fail_msg("the manual lacks --%s", name);
+    FLAGS(FLAG)
+#undef FLAG
+    for (const struct command *c = commands; c->name; c++)
+        if (!strstr(page, c->name))
+            fail_msg("the manual lacks %s", c->name);
+}
+
 /* bash reads its completion as a program; zsh and fish need not be here. */
 static void completion(void **state)
 {
@@ -203,7 +229,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(understood), cmocka_unit_test(words), cmocka_unit_test(refused),
-        cmocka_unit_test(environment), cmocka_unit_test(help), cmocka_unit_test(completion),
+        cmocka_unit_test(environment), cmocka_unit_test(help), cmocka_unit_test(completion), cmocka_unit_test(manual),
     };
     return cmocka_run_group_tests_name("cli", tests, NULL, NULL) ? 1 : 0;
 }
