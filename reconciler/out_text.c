@@ -1,5 +1,6 @@
 #include "reconciler/out_text.h"
 
+#include "reconciler/local.h"
 #include "reconciler/out_json.h"
 
 #include <string.h>
@@ -113,11 +114,14 @@ static const struct place *place_of(const struct error *e)
     return NULL;
 }
 
-/* {"level":…,"event":"log",…}, as progress.c's lines */
+/* {"time":…,"level":…,"event":"log",…}, as progress.c's lines */
 static void json_line(struct text *out, const char *level, const char *words, const struct error *e)
 {
     _cleanup_(arena_freep) struct arena *a = arena_new();
+    _cleanup_(text_free) struct text now = {0};
     struct value *v = value_map(a);
+    local_time(&now);
+    value_set(a, v, "time", value_string(a, text_str(&now)));
     value_set(a, v, "level", value_string(a, level));
     value_set(a, v, "event", value_string(a, "log"));
     if (words)
