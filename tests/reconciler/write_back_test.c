@@ -155,6 +155,36 @@ static void leaving(void **state)
     want_free(w);
 }
 
+/* What the user cut short has not failed. */
+static void phases(void **state)
+{
+    (void)state;
+    static const struct {
+        enum error_code code;
+        bool interrupted;
+        const char *phase;
+    } cases[] = {{ERR_REMOTE_EXIT, false, "ClusterFailed"}, {ERR_REMOTE_EXIT, true, "ClusterFailed"}, {ERR_CANCELLED, true, "ClusterInProcess"}};
+    struct want *w = read_text(HEAD);
+    struct have *h = seen_of(w);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        _cleanup_(arena_freep) struct arena *a = arena_new();
+        struct action action = {.id = "kubeadm.init/10.0.0.1"};
+        struct plan p = {.actions = &action, .n_actions = 1};
+        struct error *err = NULL;
+        error_set(&err, cases[i].code, "its output, which differs each time");
+        struct action_report ended = {.outcome = OUTCOME_FAILED, .error = err};
+        struct report r = {.actions = &ended, .n = 1, .interrupted = cases[i].interrupted};
+        const struct value *status = status_make(a, w, h, &p, &r, NOW);
+        assert_string_equal(value_text(value_get(status, "phase"), ""), cases[i].phase);
+        _cleanup_(text_free) struct text t = {0};
+        value_json(status, &t);
+        assert_null(strstr(text_str(&t), "its output"));
+        error_free(err);
+    }
+    have_free(h);
+    want_free(w);
+}
+
 /* --- how it is written */
 
 static void settled(void **state)
@@ -266,7 +296,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(members_only),      TEST(secrets),       TEST(leaving),   TEST(settled),
-        TEST(changed_meanwhile), TEST(link_and_mode), TEST(elsewhere),
+        TEST(changed_meanwhile), TEST(link_and_mode), TEST(elsewhere), TEST(phases),
     };
     return cmocka_run_group_tests_name("write_back", tests, NULL, NULL) ? 1 : 0;
 }
