@@ -428,7 +428,6 @@ static struct value *join_inputs(const struct view *v, struct subject s, struct 
     const char *endpoint = master && live >= 0 ? host_port(a, view_host(v, live)->address, v->want->bind_port)
                                                : host_port(a, v->want->vip, v->want->bind_port);
     value_set(a, in, "endpoint", value_string(a, endpoint)); /* discovery: facts section 4.5 */
-    value_set(a, in, "belonging", value_string(a, belonging_name(v->belonging[s.node])));
     add_hosts(v, a, in);
     return in;
 }

@@ -16,6 +16,15 @@ static void set_ignore(struct text *t, const struct want *w)
     script_set(t, "IGNORE", text_str(&list));
 }
 
+/* The same text in every run, so that a later run finds the job of an earlier one. */
+static void set_node(struct text *t, const struct run_context *c, const char *config)
+{
+    script_set(t, "NAME", input_text(c, "hostname"));
+    script_set(t, "ADDRESS", input_text(c, "address"));
+    script_set(t, "CONFIG", config);
+    script_set(t, "KEY", input_text(c, "address"));
+}
+
 static int init_run(struct run_context *c, struct error **err)
 {
     _cleanup_(mem_freep) char *path = NULL;
@@ -24,8 +33,7 @@ static int init_run(struct run_context *c, struct error **err)
     _cleanup_(text_free) struct text t = {0};
     script_begin(&t, c->want);
     script_set(&t, "ROLE", "master");
-    script_set(&t, "CONFIG", path);
-    script_set(&t, "KEY", input_text(c, "address"));
+    set_node(&t, c, path);
     set_ignore(&t, c->want);
     script_common(&t);
     script_part(&t, onnode_attempt);
@@ -45,10 +53,7 @@ static int join_run(struct run_context *c, bool master, struct error **err)
     _cleanup_(text_free) struct text t = {0};
     script_begin(&t, c->want);
     script_set(&t, "ROLE", master ? "master" : "worker");
-    script_set(&t, "BELONGING", input_text(c, "belonging"));
-    script_set(&t, "NAME", input_text(c, "hostname"));
-    script_set(&t, "CONFIG", path);
-    script_set(&t, "KEY", input_text(c, "address"));
+    set_node(&t, c, path);
     set_ignore(&t, c->want);
     script_common(&t);
     script_part(&t, onnode_attempt);

@@ -30,6 +30,20 @@ has_traces() {
     done
     return 1
 }
+# Is this machine a member by both witnesses? Then a kubeadm of an earlier run ended well after this run had looked, and
+# nothing is left to do. NAME and ADDRESS are set before.
+node_is_ours() {
+    kubectl --kubeconfig=/etc/kubernetes/kubelet.conf --request-timeout=3s get node "$NAME" \
+        -o 'jsonpath={.status.nodeInfo.machineID}' 2>/dev/null </dev/null | grep -qx "$(cat /etc/machine-id)"
+}
+is_member() {
+    if [ -e "$R/attempt" ] || [ ! -e /etc/kubernetes/kubelet.conf ] || ! node_is_ours; then
+        return 1
+    fi
+    if [ "$ROLE" = master ] && [ -e /etc/kubernetes/pki/etcd/peer.crt ]; then # stacked etcd: its member, too
+        etcd member list 2>/dev/null </dev/null | grep -qF "https://$ADDRESS:2380"
+    fi
+}
 begin_attempt() {
     prepare
     ! has_traces || move_aside

@@ -1,4 +1,10 @@
 # CONFIG, IGNORE (preflight errors), KEY. Runs after attempt.sh, as a job.
+if is_member; then
+    say "the control plane is initialised already"
+    exit 0
+fi
+# Only what an attempt of ours left is moved aside: anything else came after this node was looked at, and is not touched.
+[ -e "$R/attempt" ] || ! has_traces || fail "this machine carries files of a cluster that were not there when it was looked at"
 begin_attempt "init $KEY"
 say "+ kubeadm init"
 kubeadm init --config "$CONFIG" --skip-certificate-key-print --skip-token-print --ignore-preflight-errors="$IGNORE" </dev/null

@@ -1,20 +1,18 @@
-# ROLE (master, worker), BELONGING, CONFIG, IGNORE, KEY, NAME. Runs after attempt.sh, as a job.
-# A node that has its files but no Node is given the chance to come back by itself.
+# ROLE (master, worker), CONFIG, IGNORE, KEY, NAME, ADDRESS. Runs after attempt.sh, as a job.
+# A worker that has its files but no Node is given the chance to come back by itself.
 comes_back() {
     say "+ systemctl restart kubelet"
     systemctl restart kubelet || return 1
     i=0
     while [ $i -lt 40 ]; do
-        if kubectl --kubeconfig=/etc/kubernetes/kubelet.conf --request-timeout=3s get node "$NAME" \
-            -o 'jsonpath={.status.nodeInfo.machineID}' 2>/dev/null | grep -q "$(cat /etc/machine-id)"; then
-            return 0
-        fi
+        ! node_is_ours || return 0
         i=$((i + 1))
         sleep 0.5
     done
     return 1
 }
-if [ "$BELONGING" = 'files only' ] && [ "$ROLE" = worker ] && comes_back; then
+if is_member || { [ "$ROLE" = worker ] && [ ! -e "$R/attempt" ] && [ -e /etc/kubernetes/kubelet.conf ] && comes_back; }; then
+    say "this machine is a member already"
     rm -f "$CONFIG"
     exit 0
 fi

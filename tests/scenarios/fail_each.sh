@@ -20,12 +20,13 @@ clusterfile 2 1
 arm 0 init-registry "registry.init/$(addr 0)"
 arm 1 check "node.init/$(addr 1)"
 arm 2 init "node.init/$(addr 2)"
-arm 0 crictl-pull "node.prepull/$(addr 0)"
+arm 0 crictl-pull "node.init/$(addr 0)"
+arm 0 kubeadm-config "node.prepull/$(addr 0)"
 arm 0 kubeadm-init "kubeadm.init/$(addr 0)"
 arm 0 kubeadm-token-create token.create
 arm 1 kubeadm-join "kubeadm.join-master/$(addr 1)"
 arm 2 kubeadm-join "kubeadm.join-worker/$(addr 2)"
-arm 0 kubeadm-token-delete token.delete
+
 : >"$L/all"
 runs=0
 while :; do
