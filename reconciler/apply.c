@@ -2,8 +2,10 @@
 #include "reconciler/commands.h"
 
 #include "actions/families.h"
+#include "actions/means/ssh_world.h"
 #include "reconciler/git.h"
 #include "reconciler/journal.h"
+#include "reconciler/lease.h"
 #include "reconciler/local.h"
 #include "reconciler/out_json.h"
 #include "reconciler/out_plan.h"
@@ -19,8 +21,12 @@ struct apply {
     const struct options *options;
     struct session session;
     struct git *git;
+    struct world *lease_world; /* connections to the masters that no job holds up */
+    struct lease *lease;
+    unsigned lock_timeout_s;
     struct report *report; /* NULL: there was nothing to execute */
     bool json, quiet;
+    bool again; /* another run was waited for, and has changed nodes and file: begin anew */
 };
 
 static void say(const struct apply *a, const char *words)
@@ -68,6 +74,67 @@ static int ask_consent(struct apply *a, struct error **err)
     plan_free(s->plan);
     s->plan = NULL;
     return plan_make(w, s->seen.have, catalogue_rules, catalogue_len, &s->plan, err);
+}
+
+static void say_plan(const struct apply *a)
+{
+    const struct session *s = &a->session;
+    struct plan_print p = {.want = s->loaded.want, .plan = s->plan, .rules = catalogue_rules};
+    _cleanup_(text_free) struct text t = {0};
+    if (cli_on(a->options, FLAG_VERBOSE) || s->plan->n_left_out)
+        out_plan_text(&t, &s->err, &p, false);
+    else
+        out_plan_summary(&t, &p);
+    say(a, text_str(&t));
+}
+
+/* ---- the lease */
+
+static void lease_says(void *ctx, const char *words)
+{
+    const struct apply *a = ctx;
+    if (str_starts(words, "warning: ") && !a->json)
+        fprintf(stderr, "%s\n", words);
+    else
+        say(a, words);
+}
+
+/* Where another run had to be waited for, all is found out anew; what came from stdin cannot be read twice. */
+static int take_lease(struct apply *a, const char *run_id, struct error **err)
+{
+    struct session *s = &a->session;
+    _cleanup_(mem_freep) int *masters = mem_array(NULL, s->loaded.want->n_hosts + 1, sizeof *masters);
+    size_t n = lease_masters(s->loaded.want, s->seen.have, s->plan, masters);
+    struct world_ssh_params wp = {s->loaded.want, s->loaded.targets, s->loaded.want->n_hosts};
+    if (n == 0)
+        return 0;
+    if (world_ssh_new(&wp, &a->lease_world, err) < 0)
+        return -1;
+    struct lease_params p = {.world = a->lease_world,
+                             .cancel = world_ssh_cancel_all,
+                             .want = s->loaded.want,
+                             .nodes = masters,
+                             .n = n,
+                             .run = run_id,
+                             .wait_s = a->lock_timeout_s,
+                             .say = lease_says,
+                             .ctx = a};
+    bool waited = false;
+    if (lease_take(&p, &a->lease, &waited, err) < 0)
+        return -1;
+    a->again = waited && !str_eq(s->loaded.name, "-");
+    if (!waited || a->again)
+        return 0;
+    if (session_look_again(s, err) < 0)
+        return -1;
+    say_plan(a);
+    return 0;
+}
+
+static void drop_lease(struct apply *a)
+{
+    lease_release(TAKE(a->lease));
+    world_ssh_free(TAKE(a->lease_world));
 }
 
 /* ---- execution */
@@ -138,12 +205,15 @@ static void execute_plan(struct apply *a, struct journal *j)
                           .runner = runner,
                           .recorder = journal_recorder(j),
                           .events = events,
+                          .halted = a->lease ? lease_halted : NULL,
+                          .halted_ctx = a->lease,
                           .concurrency = session_concurrency(s)};
     progress_begin(progress, s->plan->n_actions);
     bool clean = execute(&x, &a->report);
     progress_end(progress);
     if (!clean) { /* a worker hangs in what it was given: leave without freeing it */
         journal_close(j, "interrupted");
+        lease_release(a->lease);
         _exit(report_exit_code(s->plan, a->report));
     }
 }
@@ -169,12 +239,22 @@ static int run(struct apply *a, struct error **err)
 {
     struct session *s = &a->session;
     struct journal *j = NULL;
-    struct journal_params jp = {.cluster = s->loaded.want->cluster, .clusterfile = s->loaded.name};
+    _cleanup_(mem_freep) char *run_id = local_run_id();
+    struct journal_params jp = {.cluster = s->loaded.want->cluster, .clusterfile = s->loaded.name, .run = run_id};
+    if (take_lease(a, run_id, err) < 0)
+        return -1;
+    if (a->again)
+        return 0;
+    if (s->plan->n_actions == 0) { /* the run that was waited for has done it */
+        drop_lease(a);
+        return 0;
+    }
     if (journal_open(&jp, s->plan->n_actions, &j, err) < 0)
         return -1;
     if (journal_cut_off(j))
         say(a, journal_cut_off(j));
     execute_plan(a, j);
+    drop_lease(a);
     print_report(a, journal_log_path(j));
     int code = report_exit_code(s->plan, a->report);
     journal_close(j, a->report->interrupted ? "interrupted" : code == EXIT_FAILED ? "failed" : "done");
@@ -243,15 +323,15 @@ static int open_git(struct apply *a, struct error **err)
 
 static void apply_close(struct apply *a)
 {
+    drop_lease(a);
     report_free(a->report);
     git_closep(&a->git);
     session_close(&a->session);
 }
 
-int command_apply(const struct options *o)
+static int apply(const struct options *o, bool *ret_again)
 {
-    if (cli_on(o, FLAG_DRY_RUN))
-        return command_plan(o);
+    *ret_again = false;
     _cleanup_(apply_close) struct apply a = {.options = o, .json = str_eq(o->flags[FLAG_LOG_FORMAT], "json"),
                                              .quiet = cli_on(o, FLAG_QUIET)};
     struct session *s = &a.session;
@@ -266,6 +346,10 @@ int command_apply(const struct options *o)
         s->err = style_of(STDERR_FILENO, cli_on(o, FLAG_NO_COLOR));
         return session_fail(&s->err, &err);
     }
+    if (load_seconds(o->flags[FLAG_LOCK_TIMEOUT], "lock-timeout", &a.lock_timeout_s, &err) < 0) {
+        const struct style style = style_of(STDERR_FILENO, cli_on(o, FLAG_NO_COLOR));
+        return session_fail(&style, &err);
+    }
     int code = session_open(o, s);
     if (code == 0)
         code = session_wait_for_jobs(s);
@@ -275,19 +359,28 @@ int command_apply(const struct options *o)
         return code;
     if (open_git(&a, &err) < 0 || ask_consent(&a, &err) < 0)
         return session_fail(&s->err, &err);
-    struct plan_print p = {.want = s->loaded.want, .plan = s->plan, .rules = catalogue_rules};
-    _cleanup_(text_free) struct text t = {0};
-    if (cli_on(o, FLAG_VERBOSE) || s->plan->n_left_out)
-        out_plan_text(&t, &s->err, &p, false);
-    else
-        out_plan_summary(&t, &p);
-    say(&a, text_str(&t));
+    say_plan(&a);
     if (s->plan->n_actions && run(&a, &err) < 0)
         return session_fail(&s->err, &err);
+    *ret_again = a.again;
+    if (a.again)
+        return EXIT_OK;
     code = report_exit_code(s->plan, a.report);
     if (write_status(&a, &err) < 0) {
         int written = session_fail(&s->err, &err);
         return code == EXIT_OK || code == EXIT_LEFT_OUT ? written : code;
     }
+    return code;
+}
+
+int command_apply(const struct options *o)
+{
+    bool again = false;
+    int code;
+    if (cli_on(o, FLAG_DRY_RUN))
+        return command_plan(o);
+    do
+        code = apply(o, &again);
+    while (again);
     return code;
 }

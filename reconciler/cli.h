@@ -19,6 +19,7 @@
     FLAG(KNOWN_HOSTS, "known-hosts", 0, "FILE", ON_SSH, "instead of ssh's own files")                                \
     FLAG(SSH_CONFIG, "ssh-config", 0, "FILE", ON_SSH, "instead of ~/.ssh/config; `none`: do not read one")           \
     FLAG(TIMEOUT, "timeout", 0, "DURATION", ON_NODES, "of a single command on a node, as 90s or 5m")                   \
+    FLAG(LOCK_TIMEOUT, "lock-timeout", 0, "DURATION", ON_APPLY, "how long to wait for another run to end; default: 0s")  \
     FLAG(LOG_FORMAT, "log-format", 0, "FORMAT", ON_APPLY, "text or json (one object a line), on stderr")               \
     FLAG(VERBOSE, "verbose", 'v', NULL, ON_ALL, "show what nodes say, and why")                                        \
     FLAG(QUIET, "quiet", 'q', NULL, ON_ALL, "only warnings and errors")                                                \

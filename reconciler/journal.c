@@ -252,7 +252,7 @@ int journal_open(const struct journal_params *p, size_t actions, struct journal 
 {
     struct journal *j = mem_alloc(sizeof *j);
     j->fd = -1;
-    j->run = local_run_id();
+    j->run = p->run ? mem_strdup(p->run) : local_run_id();
     char *real = realpath(p->clusterfile, NULL);
     j->clusterfile = real ? real : mem_strdup(p->clusterfile);
     _cleanup_(mem_freep) char *state = NULL;

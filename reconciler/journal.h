@@ -14,6 +14,7 @@ struct journal_params {
     const char *cluster;
     const char *clusterfile; /* as given; "-" for stdin: runs of other files of the same cluster's name are not ours */
     const char *dir;         /* NULL: the state directory of XDG */
+    const char *run;         /* the run's id; NULL: a new one */
 };
 
 /* Opens the journal and begins a run. What an earlier run of the same file left unfinished is read first. */

@@ -84,7 +84,7 @@ int load_images(const struct style *style, struct loaded *l, struct error **err)
     return want_finish(l->want, err);
 }
 
-static int seconds_of(const char *text, const char *flag, unsigned *ret, struct error **err)
+int load_seconds(const char *text, const char *flag, unsigned *ret, struct error **err)
 {
     const char *why = text ? duration_parse(text, ret) : NULL;
     return why ? error_set(err, ERR_USAGE, "--%s: \"%s\": %s", flag, text, why) : 0;
@@ -94,7 +94,7 @@ int load_targets(const struct options *o, struct loaded *l, struct error **err)
 {
     const struct want *w = l->want;
     unsigned command_s = w->policy.command_timeout_s;
-    if (seconds_of(o->flags[FLAG_TIMEOUT], "timeout", &command_s, err) < 0)
+    if (load_seconds(o->flags[FLAG_TIMEOUT], "timeout", &command_s, err) < 0)
         return -1;
     const char *config = o->flags[FLAG_SSH_CONFIG];
     bool use_config = !str_eq(config, "none");

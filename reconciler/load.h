@@ -31,5 +31,7 @@ int load_file(const struct options *o, const struct style *style, struct loaded 
 /* Resolves images against the store and finishes the want (ERR_INVALID: exit 3), prepares targets. */
 int load_images(const struct style *style, struct loaded *l, struct error **err);
 int load_targets(const struct options *o, struct loaded *l, struct error **err);
+/* A flag's duration into *ret, which stays as it is where text is NULL. ERR_USAGE. */
+int load_seconds(const char *text, const char *flag, unsigned *ret, struct error **err);
 
 #endif

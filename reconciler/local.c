@@ -189,6 +189,8 @@ static unsigned long long start_time(long pid)
     if (local_read(path, &t, NULL) < 0)
         return 0;
     const char *p = strrchr(text_str(&t), ')');
+    if (p && (str_starts(p, ") Z") || str_starts(p, ") X"))) /* ended; only its parent has not looked yet */
+        return 0;
     for (int field = 2; p && field < 22; field++)
         p = strchr(p + 1, ' ');
     return p ? strtoull(p + 1, NULL, 10) : 0;

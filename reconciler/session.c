@@ -120,6 +120,14 @@ static int look_again(struct session *s, struct error **err)
     return 0;
 }
 
+int session_look_again(struct session *s, struct error **err)
+{
+    if (look_again(s, err) < 0)
+        return -1;
+    plan_free(TAKE(s->plan));
+    return plan_make(s->loaded.want, s->seen.have, catalogue_rules, catalogue_len, &s->plan, err);
+}
+
 /* The node where a kubeadm of ours runs while nobody can be asked about the cluster; -1: none. */
 static int node_at_work(const struct session *s)
 {

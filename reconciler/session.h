@@ -28,6 +28,8 @@ int session_plan(const struct options *o, struct session *s);
 int session_wait_for_jobs(struct session *s);
 /* The plan of what was seen. */
 int session_make_plan(struct session *s);
+/* Looks and plans once more: another run was waited for, and has changed what was seen. */
+int session_look_again(struct session *s, struct error **err);
 void session_close(struct session *s); /* for _cleanup_ */
 /* Prints an error to stderr and says the exit code that it stands for; frees it. */
 int session_fail(const struct style *style, struct error **err);

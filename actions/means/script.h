@@ -26,7 +26,7 @@ int script_job(struct run_context *c, int node, const struct text *script, const
 /* Programs that are sent to nodes (actions/onnode/NAME.sh). */
 #define SCRIPTS(S)                                                                                                     \
     S(common) S(hosts) S(node_init) S(registry_init) S(node_start) S(prepull) S(attempt) S(kubeadm_init)               \
-    S(kubeadm_join) S(kubeadm_facts) S(vip) S(guest_record) S(etcd_remove) S(node_reset)
+    S(kubeadm_join) S(kubeadm_facts) S(vip) S(guest_record) S(etcd_remove) S(node_reset) S(lease)
 #define S(name)                                                                                                        \
     extern const char onnode_##name[];                                                                                 \
     extern const size_t onnode_##name##_len;

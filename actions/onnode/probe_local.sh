@@ -92,6 +92,17 @@ ca }
 
 # ---- sections
 
+# Our directory, with more in it than the lease: that is taken before anything is prepared, and left by a killed run.
+probe_prepared() {
+    for probe_line in "$1"/*; do
+        case $probe_line in
+        */lease | */lease.*) ;;
+        *) [ ! -e "$probe_line" ] || return 0 ;;
+        esac
+    done
+    return 1
+}
+
 probe_identity() {
     probe_line_of hostname "$ROOT/proc/sys/kernel/hostname"
     probe_first "$ROOT/etc/machine-id"
@@ -117,7 +128,7 @@ probe_identity() {
     '' | *[!0-9]*) probe_unknown disk-free "df does not say" ;;
     *) probe_true disk-free $(($4 / 1024)) ;;
     esac
-    if [ -d "$probe_own" ] || [ -d "$ROOT/var/lib/sealos/data/$CLUSTER" ]; then probe_say 't ours'; else probe_false ours; fi
+    if probe_prepared "$probe_own" || [ -d "$ROOT/var/lib/sealos/data/$CLUSTER" ]; then probe_say 't ours'; else probe_false ours; fi
 }
 
 probe_rootfs() {
