@@ -46,6 +46,8 @@ bool rules_any_join(const struct view *v);
 enum verdict rules_node_open(const struct view *v, int node, struct finding *f);
 /* Unknown fact → VERDICT_UNKNOWN with its name and reason; else VERDICT_NO. */
 enum verdict rules_known(const struct view *v, int node, enum fact_id fact, struct finding *f);
+/* VERDICT_NO: a master can be asked, or there is no cluster yet; else VERDICT_UNKNOWN. */
+enum verdict rules_api(const struct view *v, struct finding *f);
 /* What a fact says, for reasons: "absent", "\"x\"", "drifted". */
 const char *rules_says(const struct view *v, int node, enum fact_id fact, struct arena *a);
 

@@ -51,6 +51,13 @@ enum verdict rules_known(const struct view *v, int node, enum fact_id fact, stru
     return finding_unknown(f, "%s is unknown: %s", fact_table[fact].words, x->value ? x->value : "not told");
 }
 
+enum verdict rules_api(const struct view *v, struct finding *f)
+{
+    if (v->exists != TRI_TRUE || v->live_master >= 0)
+        return VERDICT_NO;
+    return finding_unknown(f, "the API server answers on no master");
+}
+
 const char *rules_says(const struct view *v, int node, enum fact_id fact, struct arena *a)
 {
     const struct fact *x = view_fact(v, node, fact);

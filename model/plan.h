@@ -44,6 +44,7 @@ struct plan {
     size_t n_left_out;
     const char **warnings;
     size_t n_warnings, cap_warnings;
+    const bool *stays_out; /* per host, as in struct view: for views made while the plan runs */
 };
 
 struct kind_rules;

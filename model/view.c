@@ -335,52 +335,108 @@ static void choose_registry(struct view *v)
                                         : lowest;
 }
 
+/* A member that is dead, another machine's, or about to be joined anew. */
+static bool leaves_dead(const struct view *v, int node, bool live_leave)
+{
+    return !live_leave && (view_leaving(v, node) || v->belonging[node] == BELONG_STALE ||
+                           (v->belonging[node] == BELONG_FILES && view_is_master(v, node)) || view_dead_attempt(v, node));
+}
+
+static const char *no_quorum(const struct view *v, struct quorum q, bool joins)
+{
+    return arena_printf(v->arena, "etcd has %u of %u members healthy; %s would leave no quorum", q.healthy, q.voters,
+                        joins ? "one more (counted as not yet healthy)" : "taking this one away");
+}
+
 /* The membership steps in the order in which the graph will take them: members that are dead or another machine's
  * leave, newcomers join one after the other, live leaving ones go. */
+static void count_steps(struct view *v, const bool *pinned)
+{
+    struct quorum q = v->quorum;
+    for (int step = 0; step < 3; step++)
+        for (size_t i = 0; i < v->want->n_hosts; i++) {
+            int n = (int)i;
+            bool healthy = yes(v, n, FACT_ETCD_HEALTHY), member = yes(v, n, FACT_ETCD_MEMBER);
+            bool live_leave = view_leaves_alive(v, n);
+            if (pinned[n] || view_removal_refusal(v, n))
+                continue;
+            if (step == 1 && view_is_master(v, n) && !v->stays_out[n] && view_to_join(v, n)) {
+                if (v->quorum_leave[n] || !quorum_may_add(q)) {
+                    v->quorum_join[n] = no_quorum(v, q, true);
+                    continue;
+                }
+                q.voters++;
+                q.healthy++; /* its join is proved by its health before the next step starts */
+            } else if (step != 1 && member && (step == 0 ? leaves_dead(v, n, live_leave) : live_leave)) {
+                if (!quorum_may_remove(q, healthy)) {
+                    v->quorum_leave[n] = no_quorum(v, q, false);
+                    continue;
+                }
+                q.voters--;
+                q.healthy -= healthy;
+            }
+        }
+}
+
+/* An API server that is to go goes only where another one answers, or will: of external etcd's quorum nothing is known. */
+static void keep_last_master(struct view *v)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < v->want->n_hosts; i++) {
+        int n = (int)i;
+        if (view_is_master(v, n) && !view_leaves_alive(v, n))
+            left += v->belonging[n] == BELONG_MEMBER ? yes(v, n, FACT_API_ANSWERS) : !v->stays_out[n] && view_to_join(v, n);
+    }
+    for (size_t i = 0; i < v->want->n_hosts && v->exists == TRI_TRUE && !left; i++)
+        if (view_is_master(v, (int)i) && view_leaves_alive(v, (int)i) && yes(v, (int)i, FACT_API_ANSWERS))
+            note(&v->quorum_leave[i], "no other master's API server answers, and none is to join first");
+}
+
+/* A member that has to join anew, but may not, is not taken away either: then the others are counted with it. */
+static bool pin_members(struct view *v, bool *pinned)
+{
+    bool any = false;
+    for (size_t i = 0; i < v->want->n_hosts; i++)
+        if (!pinned[i] && v->belonging[i] == BELONG_FILES && v->quorum_join[i] && !v->quorum_leave[i] &&
+            yes(v, (int)i, FACT_ETCD_MEMBER))
+            any = pinned[i] = true;
+    return any;
+}
+
+/* One that answers, but has to join anew, needs another one to join: nobody joins itself. */
+static void pin_last_answer(struct view *v, bool *pinned)
+{
+    size_t members = 0;
+    for (size_t i = 0; i < v->want->n_hosts; i++)
+        members += view_is_master(v, (int)i) && v->belonging[i] == BELONG_MEMBER && yes(v, (int)i, FACT_API_ANSWERS);
+    for (size_t i = 0; i < v->want->n_hosts && !members; i++)
+        if (view_is_master(v, (int)i) && v->belonging[i] == BELONG_FILES && yes(v, (int)i, FACT_API_ANSWERS)) {
+            pinned[i] = true;
+            v->quorum_join[i] = "it would have to join anew, but no other master's API server answers";
+        }
+}
+
 void view_count_quorum(struct view *v)
 {
-    struct quorum q = {0, 0};
-    for (size_t i = 0; i < v->want->n_hosts; i++) {
-        v->quorum_leave[i] = NULL;
-        if (!v->stays_out[i])
-            v->quorum_join[i] = NULL;
-    }
+    struct quorum q = {(unsigned)v->have->cluster.n_stray, 0};
     for (size_t i = 0; i < v->want->n_hosts; i++)
         if (yes(v, (int)i, FACT_ETCD_MEMBER)) {
             q.voters++;
             q.healthy += yes(v, (int)i, FACT_ETCD_HEALTHY);
         }
-    q.voters += (unsigned)v->have->cluster.n_stray;
     v->quorum = q;
-    if (v->have->cluster.etcd != TRI_TRUE || v->exists != TRI_TRUE)
-        return;
-    for (int step = 0; step < 3; step++)
+    _cleanup_(mem_freep) bool *pinned = mem_alloc(v->want->n_hosts + 1);
+    pin_last_answer(v, pinned);
+    do {
         for (size_t i = 0; i < v->want->n_hosts; i++) {
-            int n = (int)i;
-            bool healthy = yes(v, n, FACT_ETCD_HEALTHY), member = yes(v, n, FACT_ETCD_MEMBER);
-            bool live_leave = view_leaving(v, n) && reached(v, n) && v->belonging[n] == BELONG_MEMBER;
-            bool dead_leave = !live_leave && (view_leaving(v, n) || v->belonging[n] == BELONG_STALE ||
-                                              (v->belonging[n] == BELONG_FILES && view_is_master(v, n)) ||
-                                              view_dead_attempt(v, n));
-            if (view_leaving(v, n) && view_removal_refusal(v, n))
-                continue;
-            if (step == 1 ? !(view_is_master(v, n) && !v->stays_out[n] && view_to_join(v, n)) : !member || !(step ? live_leave : dead_leave))
-                continue;
-            bool ok = step == 1 ? !v->quorum_leave[n] && quorum_may_add(q) : quorum_may_remove(q, healthy);
-            if (!ok) {
-                (step == 1 ? v->quorum_join : v->quorum_leave)[n] = arena_printf(
-                    v->arena, "etcd has %u of %u members healthy; %s would leave no quorum", q.healthy, q.voters,
-                    step == 1 ? "one more (counted as not yet healthy)" : "taking this one away");
-                continue;
-            }
-            if (step == 1) {
-                q.voters++;
-                q.healthy++; /* its join is proved by its health before the next step starts */
-            } else {
-                q.voters--;
-                q.healthy -= healthy;
-            }
+            v->quorum_leave[i] = NULL;
+            if (!v->stays_out[i] && !pinned[i])
+                v->quorum_join[i] = NULL;
         }
+        if (v->have->cluster.etcd == TRI_TRUE && v->exists == TRI_TRUE)
+            count_steps(v, pinned);
+    } while (pin_members(v, pinned));
+    keep_last_master(v);
 }
 
 struct view *view_new(const struct want *w, const struct have *h, bool settled)

@@ -35,7 +35,8 @@ struct view {
     const char *ca;             /* sha256 of the cluster's CA; NULL: none yet */
     int ca_holder;              /* a reached master that has the whole PKI; -1: none */
     const char *blocked;        /* why nothing at all may be done, or NULL */
-    const char **quorum_join, **quorum_leave; /* per host: why its joining, or leaving, etcd would cost the quorum, or NULL */
+    const char **quorum_join, **quorum_leave; /* per host: why its joining, or leaving, etcd would cost the quorum (or the last
+                                 * API server), or NULL */
     bool *stays_out;            /* per host: its join is wanted but left out of this plan, so the VIP does not lead there */
     bool *render_needed;        /* per distinct render: some node's tree differs */
     const char *real_servers;   /* as view_real_servers says; made once, since every worker asks */
@@ -62,7 +63,10 @@ bool view_is_master(const struct view *v, int node);
 bool view_is_worker(const struct view *v, int node); /* listed or leaving, not a master */
 bool view_member(const struct view *v, int node);
 bool view_leaving(const struct view *v, int node);   /* not listed any more */
-/* Why this leaving node may not be removed now (no consent, protected, too many at once), or NULL. */
+/* It leaves, and what it does for the cluster it does until then: others come first. */
+bool view_leaves_alive(const struct view *v, int node);
+/* Why this leaving node may not be removed now (no consent, protected, too many at once, the quorum, no master left to ask), or
+ * NULL. */
 const char *view_removal_refusal(const struct view *v, int node);
 /* Files of kubeadm or kubelet lie on this node: one of kubelet.conf, admin.conf, control-plane manifests, etcd data. */
 bool view_has_files(const struct view *v, int node);
@@ -86,6 +90,9 @@ void view_find_trouble(struct view *v);
 void view_count_quorum(struct view *v);
 /* Equal by meaning: words in order, comma-separated lists within them in any order. */
 bool view_same_servers(const char *a, const char *b);
+/* Marks these hosts too (NULL: none) and counts anew: neither the VIP nor the quorum may count on a master that will not
+ * join. */
+void view_stay_out(struct view *v, const bool *stays_out);
 /* What apiserver.cluster.local must be on this node now (facts, DESIGN hosts.set / hosts.own); NULL: not known yet */
 const char *view_api_address(const struct view *v, int node);
 /* Guest record key of an image (and, for rootfs and patch, a machine): [-._a-zA-Z0-9]+ */

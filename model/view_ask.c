@@ -51,6 +51,12 @@ bool view_rootfs_differs(const struct view *v, int node)
     return f->state == TRI_FALSE || !str_eq(f->value, v->want->render_keys[node]);
 }
 
+bool view_leaves_alive(const struct view *v, int node)
+{
+    return view_leaving(v, node) && yes(v, node, FACT_REACHED) &&
+           (v->belonging[node] == BELONG_MEMBER || (view_is_master(v, node) && yes(v, node, FACT_API_ANSWERS)));
+}
+
 const char *view_removal_refusal(const struct view *v, int node)
 {
     const struct want *w = v->want;
@@ -64,7 +70,7 @@ const char *view_removal_refusal(const struct view *v, int node)
         return "more nodes would be removed at once than the policy allows (spec.maxRemovals)";
     if (!w->consent && !w->policy.allow_removals)
         return "removing a node needs consent: run with --yes, or set spec.allowRemovals in a ReconcilePolicy";
-    return NULL;
+    return v->quorum_leave[node];
 }
 
 const char *host_port(struct arena *a, const char *address, unsigned port)
@@ -77,26 +83,42 @@ static bool serves_api(const struct view *v, int node)
     if (!view_is_master(v, node))
         return false;
     if (view_leaving(v, node))
-        return (view_removal_refusal(v, node) || v->quorum_leave[node]) && view_member(v, node); /* it stays */
+        return view_removal_refusal(v, node) && view_member(v, node); /* it stays */
     /* one whose Node cannot be told of now is not taken out for that */
     if (view_member(v, node) || (v->belonging[node] == BELONG_UNKNOWN && view_fact(v, node, FACT_NODE_OBJECT)->state == TRI_UNKNOWN &&
                                  v->exists == TRI_TRUE))
         return true;
+    if (v->belonging[node] == BELONG_FILES && v->quorum_join[node] && yes(v, node, FACT_API_ANSWERS))
+        return true; /* it stays as it is */
     return !v->settled && !v->stays_out[node] && (view_to_init(v, node) || view_to_join(v, node));
 }
 
 void view_derive_vip(struct view *v)
 {
     _cleanup_(text_free) struct text t = {0};
-    for (size_t i = 0; i < v->want->n_hosts; i++)
-        if (serves_api(v, (int)i))
-            text_addf(&t, "%s%s", t.len ? "," : "", host_port(v->arena, v->want->hosts[i].address, v->want->bind_port));
+    for (int leaving = 0; leaving < 2 && !t.len; leaving++) /* rather to one that leaves than nowhere */
+        for (size_t i = 0; i < v->want->n_hosts; i++)
+            if (leaving ? view_leaves_alive(v, (int)i) && view_is_master(v, (int)i) : serves_api(v, (int)i))
+                text_addf(&t, "%s%s", t.len ? "," : "", host_port(v->arena, v->want->hosts[i].address, v->want->bind_port));
     v->real_servers = arena_strdup(v->arena, text_str(&t));
     const char *vs = host_port(v->arena, v->want->vip, v->want->bind_port);
     v->vip_rules[0] = arena_printf(v->arena, "nat %s %s", vs, v->real_servers);
     v->vip_rules[1] = arena_printf(v->arena, "ipvs %s %s", vs, v->real_servers);
     v->lvscare_pod = arena_printf(v->arena, "vs=%s rs=%s image=%s", vs, v->real_servers,
                                   v->want->lvscare_image ? v->want->lvscare_image : "");
+}
+
+void view_stay_out(struct view *v, const bool *stays_out)
+{
+    bool fresh = false;
+    for (size_t i = 0; stays_out && i < v->want->n_hosts; i++) {
+        fresh |= stays_out[i] && !v->stays_out[i];
+        v->stays_out[i] |= stays_out[i];
+    }
+    if (!fresh)
+        return;
+    view_count_quorum(v);
+    view_derive_vip(v);
 }
 
 const char *view_real_servers(const struct view *v)

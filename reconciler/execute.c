@@ -9,8 +9,10 @@
 
 const struct view *scheduler_view(struct scheduler *s)
 {
-    if (!s->view)
+    if (!s->view) {
         s->view = view_new(s->x->want, s->x->have, true);
+        view_stay_out(s->view, s->plan->stays_out);
+    }
     return s->view;
 }
 

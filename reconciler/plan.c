@@ -236,16 +236,16 @@ static void report_warnings(struct planning *p)
         warn(p, "etcd is external: its members are left alone");
 }
 
-/* Masters whose join is wanted but left out: their number, and a mark on each. */
-static size_t mark_staying_out(struct planning *p, struct view *view)
+/* Marks masters whose join is wanted but left out. False: all of them were known already. */
+static bool find_staying_out(const struct planning *p, bool *stays_out)
 {
-    size_t fresh = 0;
+    bool fresh = false;
     for (size_t i = 0; i < p->n_candidates; i++) {
         const struct candidate *c = &p->candidates[i];
         if (c->verdict == VERDICT_YES || c->verdict == VERDICT_NO || !str_eq(p->rules[c->kind]->name, "kubeadm.join-master"))
             continue;
-        fresh += !view->stays_out[c->subject.node];
-        view->stays_out[c->subject.node] = true;
+        fresh |= !stays_out[c->subject.node];
+        stays_out[c->subject.node] = true;
     }
     return fresh;
 }
@@ -270,11 +270,12 @@ int plan_make(const struct want *w, const struct have *h, const struct kind_rule
     struct planning p = {.want = w, .view = view, .rules = rules, .n_rules = n_rules, .plan = plan, .scratch = scratch};
     p.kinds = arena_alloc(scratch, n_rules * sizeof *p.kinds);
     ask_all(&p);
-    while (mark_staying_out(&p, view)) { /* neither the VIP nor the quorum may count on a master that will not join */
-        view_count_quorum(view);
-        view_derive_vip(view);
+    bool *stays_out = arena_alloc(plan->arena, w->n_hosts * sizeof *stays_out);
+    while (find_staying_out(&p, stays_out)) {
+        view_stay_out(view, stays_out);
         ask_all(&p);
     }
+    plan->stays_out = stays_out;
     report_left_out(&p);
     report_warnings(&p);
     int r = plan_order(&p, err);

@@ -44,6 +44,9 @@ static enum verdict run_wants(const struct view *v, struct subject s, struct fin
                                v->have->cluster.api_reason ? v->have->cluster.api_reason : "the API does not answer");
     if (!rules_guest_wanted(v, s.image, s.node))
         return VERDICT_NO;
+    enum verdict asked = rules_api(v, f);
+    if (asked != VERDICT_NO)
+        return asked;
     return finding_change(f, "spec.image", "the commands of every image have run",
                           "those of %s have not succeeded%s", v->want->images[s.image].reference,
                           s.node >= 0 ? " on this machine" : " in this cluster");

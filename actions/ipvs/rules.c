@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+static const char nowhere[] = "no control-plane member is known, so the VIP would lead nowhere";
+
 static enum verdict worker_open(const struct view *v, int node, struct finding *f)
 {
     if (!view_is_worker(v, node))
@@ -38,6 +40,8 @@ static enum verdict rules_wants(const struct view *v, struct subject s, struct f
         return open;
     if (!view_member(v, s.node) && !view_to_join(v, s.node))
         return VERDICT_NO;
+    if (!*view_real_servers(v))
+        return finding_unknown(f, "%s", nowhere);
     enum verdict known = rules_known(v, s.node, FACT_VIP_RULES, f);
     if (known == VERDICT_NO)
         known = rules_known(v, s.node, FACT_IPVS_KERNEL, f);
@@ -74,11 +78,10 @@ static struct value *rules_inputs(const struct view *v, struct subject s, struct
     return in;
 }
 
-
 static const char *rules_guard(const struct view *v, struct subject s, struct arena *a)
 {
     (void)s, (void)a;
-    return *view_real_servers(v) ? NULL : "no control-plane member is known, so the VIP would lead nowhere";
+    return *view_real_servers(v) ? NULL : nowhere;
 }
 
 static const struct edge rules_needs[] = {{"node.init", SCOPE_SAME, NULL}, {"kubeadm.init", SCOPE_ALL, NULL}, {0}};
@@ -111,6 +114,8 @@ static enum verdict pod_wants(const struct view *v, struct subject s, struct fin
         return open;
     if (!v->want->lvscare_image || (!view_member(v, s.node) && !view_to_join(v, s.node)))
         return VERDICT_NO;
+    if (!*view_real_servers(v))
+        return finding_unknown(f, "%s", nowhere);
     enum verdict known = rules_known(v, s.node, FACT_LVSCARE_POD, f);
     if (known != VERDICT_NO)
         return known;

@@ -42,8 +42,7 @@ static void become_member(const struct view *v, struct have *h, int node, bool m
         have_true(h, node, FACT_ETCD_MEMBER, "");
         have_true(h, node, FACT_ETCD_HEALTHY, "");
     } else {
-        int from = v->live_master >= 0 ? v->live_master : v->init_master;
-        have_true(h, node, FACT_CA, from >= 0 ? have_fact(h, from, FACT_CA)->value : "");
+        have_true(h, node, FACT_CA, v->ca ? v->ca : "");
         have_true(h, node, FACT_VIP_ANSWERS, "");
     }
 }
@@ -161,8 +160,8 @@ static enum verdict kubeconfig_wants(const struct view *v, struct subject s, str
     const struct fact *k = view_fact(v, s.node, FACT_KUBECONFIG);
     if (k->state == TRI_TRUE && v->ca && str_eq(k->value, v->ca))
         return VERDICT_NO;
-    if (v->exists == TRI_TRUE && v->live_master < 0)
-        return finding_unknown(f, "no master's API server answers, so none can be asked for it");
+    if (rules_api(v, f) != VERDICT_NO)
+        return VERDICT_UNKNOWN;
     if (v->exists == TRI_TRUE && !v->ca)
         return finding_unknown(f, "the cluster's CA certificate is not known");
     return finding_change(f, "ReconcilePolicy spec.kubeconfig", "nodes have an admin kubeconfig of this cluster",
@@ -271,6 +270,8 @@ static enum verdict token_delete_wants(const struct view *v, struct subject s, s
             f->only_with = maker;
         verdict = finding_change(f, "spec.hosts", "no bootstrap token outlives its run", "this run makes one");
     }
+    if (verdict == VERDICT_YES && rules_api(v, f) != VERDICT_NO)
+        return VERDICT_UNKNOWN;
     if (verdict == VERDICT_NO && v->exists == TRI_TRUE && tokens->state == TRI_UNKNOWN)
         return finding_unknown(f, "it cannot be told whether a bootstrap token is left over: %s", tokens->value);
     return verdict;
@@ -442,7 +443,7 @@ static const struct edge join_master_needs[] = {
 static bool to_dead(const struct view *v, struct subject from, struct subject to)
 {
     (void)from;
-    return !(view_leaving(v, to.node) && v->belonging[to.node] == BELONG_MEMBER);
+    return !view_leaves_alive(v, to.node);
 }
 static const struct edge join_master_after[] = {{"kubeadm.join-master", SCOPE_CHAIN, NULL},
                                                 {"etcd.remove-member", SCOPE_OTHERS, to_dead},

@@ -17,12 +17,13 @@ static bool reached(const struct view *v, int node)
     return view_fact(v, node, FACT_REACHED)->state == TRI_TRUE;
 }
 
-/* Its old self must go before it can join: another machine's Node, or what an attempt that does not run any more made. */
+/* Its old self must go before it can join: another machine's Node, or what an attempt that does not run any more made.
+ * Those serve nobody, so they go even if it may not join now; what may still run stays until it does. */
 static bool leftover(const struct view *v, int node)
 {
-    if (!view_to_join(v, node) && !v->quorum_join[node])
-        return false;
-    return v->belonging[node] == BELONG_STALE || v->belonging[node] == BELONG_FILES || view_dead_attempt(v, node);
+    if (v->belonging[node] == BELONG_STALE || view_dead_attempt(v, node))
+        return view_to_join(v, node) || v->quorum_join[node];
+    return v->belonging[node] == BELONG_FILES && view_to_join(v, node);
 }
 
 /* Whose it was. */
@@ -73,8 +74,11 @@ static struct value *name_inputs(const struct view *v, struct subject s, struct 
 
 static const char *api_guard(const struct view *v, struct subject s, struct arena *a)
 {
-    (void)s, (void)a;
-    return v->live_master < 0 ? "the API server answers on no master" : NULL;
+    (void)a;
+    int asked = on_live_master(v, s);
+    if (asked < 0)
+        return "the API server answers on no master";
+    return asked == s.node ? "the API server answers on no other master" : NULL;
 }
 
 /* ---- drain */
@@ -86,6 +90,9 @@ static enum verdict drain_wants(const struct view *v, struct subject s, struct f
         return open;
     if (v->want->policy.drain_disabled || v->belonging[s.node] != BELONG_MEMBER)
         return VERDICT_NO; /* a machine that does not answer, or is another one, cannot end its pods */
+    open = rules_api(v, f);
+    if (open != VERDICT_NO)
+        return open;
     static const char *const removal[] = {"node.delete", NULL};
     f->only_with = removal;
     return finding_change(f, "spec.hosts", "a node that leaves is drained first", "it is not listed any more, but is a Node");
@@ -147,6 +154,9 @@ static enum verdict member_wants(const struct view *v, struct subject s, struct 
     }
     if (v->quorum_leave[s.node])
         return finding_refused(f, "%s", v->quorum_leave[s.node]);
+    enum verdict asked = rules_api(v, f);
+    if (asked != VERDICT_NO)
+        return asked;
     return finding_change(f, "spec.hosts", "etcd's members are the listed masters", "%s", fact);
 }
 
@@ -181,7 +191,7 @@ static bool member_proved(const struct view *v, struct subject s, struct text *w
 static bool from_live(const struct view *v, struct subject from, struct subject to)
 {
     (void)to;
-    return view_leaving(v, from.node) && v->belonging[from.node] == BELONG_MEMBER;
+    return view_leaves_alive(v, from.node);
 }
 
 static enum lock control_plane_lock(const struct view *v, struct subject s)
@@ -243,6 +253,9 @@ static enum verdict delete_wants(const struct view *v, struct subject s, struct 
         if (open != VERDICT_YES)
             return open;
     }
+    enum verdict asked = rules_api(v, f);
+    if (asked != VERDICT_NO)
+        return asked;
     return finding_change(f, "spec.hosts", "the cluster's Nodes are the listed hosts", "%s", fact);
 }
 
@@ -288,6 +301,17 @@ const struct kind_rules rules_node_delete = {
 
 /* ---- machine */
 
+/* What may still be a member, the last one perhaps, is not cleaned. */
+static enum verdict still_member_known(const struct view *v, int node, struct finding *f)
+{
+    if (v->exists != TRI_TRUE)
+        return VERDICT_NO;
+    enum verdict known = rules_known(v, node, FACT_NODE_OBJECT, f);
+    if (known == VERDICT_NO && view_is_master(v, node) && !value_path(v->want->cluster_configuration, "etcd.external"))
+        known = rules_known(v, node, FACT_ETCD_MEMBER, f);
+    return known;
+}
+
 static enum verdict reset_wants(const struct view *v, struct subject s, struct finding *f)
 {
     if (!view_leaving(v, s.node))
@@ -303,6 +327,9 @@ static enum verdict reset_wants(const struct view *v, struct subject s, struct f
         return finding_unknown(f, "its machine cannot be cleaned: %s", v->trouble[s.node]);
     if (v->belonging[s.node] == BELONG_FOREIGN)
         return finding_refused(f, "%s", v->trouble[s.node]);
+    enum verdict known = still_member_known(v, s.node, f);
+    if (known != VERDICT_NO)
+        return known;
     return finding_change(f, "spec.hosts", "a machine that leaves is cleaned", "it carries this cluster's files");
 }
 
