@@ -91,7 +91,6 @@ apiVersion: kubeadm.k8s.io/v1beta3
 kind: InitConfiguration
 localAPIEndpoint: {advertiseAddress: $(addr "$1"), bindPort: 6443}
 nodeRegistration: {criSocket: "unix:///var/run/containerd/containerd.sock", kubeletExtraArgs: {node-ip: $(addr "$1")}}
-bootstrapTokens: []
 ---
 apiVersion: kubeadm.k8s.io/v1beta3
 kind: ClusterConfiguration

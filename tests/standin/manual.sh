@@ -33,6 +33,12 @@ expect 0 on 2 "$E endpoint health --cluster"
 expect 0 on 2 "$E endpoint status --cluster"
 check 'one leader' -- test "$(awk -F', ' '$5 == "true"' "$OUT" | wc -l)" = 1
 
+on 2 mv /usr/bin/etcdctl /tmp/
+expect 0 on 2 "${E/etcdctl/crictl exec \$(crictl ps -q --name ^etcd\$ --state Running | head -n 1) etcdctl} member list"
+check 'etcdctl in the container' -- test "$(wc -l <"$OUT")" = 3
+on 2 mv /tmp/etcdctl /usr/bin/
+expect 1 on 2 'crictl exec 0123456789abc etcdctl member list'
+
 step 'workers join through the VIP'
 expect 1 join_worker 3 "$TOKEN"
 check 'no virtual server, no join' -- grep -q "couldn't validate the identity of the API Server" "$ERR"
@@ -40,7 +46,9 @@ for n in 3 4; do rules $n 0 1 2; done
 each_worker() { join_worker "$1" "$TOKEN"; }
 each each_worker 3 4
 for n in 3 4; do keeper $n 0 1 2; done
-on 0 "kubeadm token delete ${TOKEN%%.*}"
+expect 0 on 0 'kubeadm token list'
+check 'ours, and the one that init leaves' -- test "$(grep -c 'by hand\|The default bootstrap token' "$OUT")" = 2
+for t in $(awk 'NR > 1 {print substr($1, 1, 6)}' "$OUT"); do on 0 "kubeadm token delete $t"; done
 wait_for 60 on 3 "grep -q Running /run/standin/pods/kube-sealos-lvscare.json 2>/dev/null"
 
 step 'nodes are not Ready before the network, and then they are'
@@ -58,7 +66,7 @@ check 'own Node' -- test "$(<"$OUT")" = "$(<"$(path 4 /etc/machine-id)")"
 expect 1 on 4 'kubectl --kubeconfig=/etc/kubernetes/kubelet.conf --request-timeout=5s get node node3 -o jsonpath={.metadata.name}'
 check 'not another one' -- grep -q 'Error from server (Forbidden)' "$ERR"
 expect 0 on 1 "$K -n kube-system get secrets --field-selector type=bootstrap.kubernetes.io/token -o 'jsonpath={range .items[*]}{.metadata.name}{\"\\t\"}{.data.description}{\"\\n\"}{end}'"
-check 'the token is gone' -- test ! -s "$OUT"
+check 'the tokens are gone' -- test ! -s "$OUT"
 expect 0 on 1 "$K -n kube-system get configmap reconcile-guests --ignore-not-found -o 'go-template={{range \$k,\$v := .data}}{{\$k}}{{\"\\t\"}}{{\$v}}{{\"\\n\"}}{{end}}'"
 check 'no record yet' -- test ! -s "$OUT"
 on 1 "$K -n kube-system create configmap reconcile-guests"

@@ -13,7 +13,7 @@ import threading
 import time
 import urllib.parse
 
-from .common import Flags, Refusal, fail_once, fault, read, remove, say, warn, write
+from .common import POD_STATE, Flags, Refusal, alive, fail_once, fault, read, remove, say, warn, write
 
 DATA = "/var/lib/containerd/standin/images.json"
 ACCEPT = ", ".join(("application/vnd.oci.image.index.v1+json", "application/vnd.oci.image.manifest.v1+json",
@@ -291,9 +291,32 @@ def ensure(image, policy):
         ask(_image_socket or endpoints()[1], {"op": "pull", "image": image})
 
 
+def etcd_container():
+    """The id that the runtime gives the running etcd, or ""."""
+    try:
+        pid = json.loads(read(POD_STATE + "/etcd.json"))["pid"]
+    except (OSError, ValueError, KeyError):
+        return ""
+    return hashlib.sha256(b"etcd %d" % pid).hexdigest()[:13] if alive(pid, "etcd") else ""
+
+
+def crictl_exec(words):
+    """`crictl exec ID etcdctl …`: the one program that is called in the one container."""
+    from . import etcdctl
+    if len(words) < 2 or words[1] != "etcdctl":
+        raise Refusal("the stand-in does not know: crictl exec %s" % " ".join(words))
+    if not words[0] or words[0] != etcd_container():
+        raise Refusal("FATA[0000] execing command in container: rpc error: code = NotFound desc = an error occurred when try to find container \"%s\": "
+                      "not found" % words[0])
+    return etcdctl.main(words[2:])
+
+
 def crictl(argv):
-    flags = Flags(argv, {"runtime-endpoint": True, "image-endpoint": True, "timeout": True, "output": True, "version": False},
-                  {"r": "runtime-endpoint", "i": "image-endpoint", "t": "timeout", "o": "output"}, "flag provided but not defined: %s")
+    if argv[:1] == ["exec"]:
+        return crictl_exec(argv[1:])
+    flags = Flags(argv, {"runtime-endpoint": True, "image-endpoint": True, "timeout": True, "output": True, "version": False, "name": True,
+                         "state": True, "quiet": False},
+                  {"r": "runtime-endpoint", "i": "image-endpoint", "t": "timeout", "o": "output", "q": "quiet"}, "flag provided but not defined: %s")
     runtime, image = endpoints()
     runtime = flags.get("runtime-endpoint", runtime).removeprefix("unix://")
     image = flags.get("image-endpoint", image).removeprefix("unix://")
@@ -306,6 +329,10 @@ def crictl(argv):
             raise Refusal("rpc error: code = DeadlineExceeded desc = context deadline exceeded")
         if verb == "info" and not words:
             say(json.dumps(ask(runtime, {"op": "info"})["info"], indent=2))
+        elif verb == "ps" and not words and flags.get("quiet") and flags.get("name", "").strip("^$") == "etcd":
+            ask(runtime, {"op": "info"})
+            if etcd_container() and flags.get("state", "Running") == "Running":
+                say(etcd_container())
         elif verb == "images" and not words:
             if flags.get("output") != "json":
                 raise Refusal("the stand-in knows images -o json only")
