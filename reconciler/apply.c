@@ -88,6 +88,9 @@ static void say_plan(const struct apply *a)
     say(a, text_str(&t));
 }
 
+static void print_report(const struct apply *a, const char *log);
+static int write_status(struct apply *a, struct error **err);
+
 /* ---- the lease */
 
 static void lease_says(void *ctx, const char *words)
@@ -175,6 +178,20 @@ static void ticking_start(void *ctx, struct task *task)
     t->inner.start(t->inner.ctx, task);
 }
 
+/* Workers hang in what they were given, although they were cancelled: the run ends as any other, but without freeing
+ * anything that they may still touch. */
+static void leave(struct apply *a, struct journal *j)
+{
+    struct error *err = NULL;
+    journal_end(j, "interrupted");
+    print_report(a, journal_log_path(j));
+    if (write_status(a, &err) < 0)
+        session_fail(&a->session.err, &err);
+    lease_release(a->lease);
+    fflush(NULL);
+    _exit(report_exit_code(a->session.plan, a->report));
+}
+
 static void execute_plan(struct apply *a, struct journal *j)
 {
     struct session *s = &a->session;
@@ -211,11 +228,8 @@ static void execute_plan(struct apply *a, struct journal *j)
     progress_begin(progress, s->plan->n_actions);
     bool clean = execute(&x, &a->report);
     progress_end(progress);
-    if (!clean) { /* a worker hangs in what it was given: leave without freeing it */
-        journal_close(j, "interrupted");
-        lease_release(a->lease);
-        _exit(report_exit_code(s->plan, a->report));
-    }
+    if (!clean)
+        leave(a, j);
 }
 
 static void print_report(const struct apply *a, const char *log)

@@ -270,16 +270,20 @@ fail:
     return -1;
 }
 
+void journal_end(struct journal *j, const char *how)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new();
+    struct value *v = record(a, j, "run-end");
+    set(a, v, "how", how);
+    append(j, v, NULL);
+}
+
 void journal_close(struct journal *j, const char *how)
 {
     if (!j)
         return;
-    if (how) {
-        _cleanup_(arena_freep) struct arena *a = arena_new();
-        struct value *v = record(a, j, "run-end");
-        set(a, v, "how", how);
-        append(j, v, NULL);
-    }
+    if (how)
+        journal_end(j, how);
     if (j->fd >= 0)
         close(j->fd);
     if (j->log)

@@ -19,7 +19,9 @@ struct journal_params {
 
 /* Opens the journal and begins a run. What an earlier run of the same file left unfinished is read first. */
 int journal_open(const struct journal_params *p, size_t actions, struct journal **ret, struct error **err);
-/* Ends the run ("done", "failed", "interrupted"), closes. NULL is fine. */
+/* The run's last record: "done", "failed", "interrupted". */
+void journal_end(struct journal *j, const char *how);
+/* As journal_end, where how is not NULL, and closes. NULL is fine. */
 void journal_close(struct journal *j, const char *how);
 struct recorder journal_recorder(struct journal *j);
 

@@ -71,7 +71,7 @@ int load_images(const struct style *style, struct loaded *l, struct error **err)
 {
     _cleanup_(mem_freep) char *copy = str_eq(l->name, "-") ? NULL : mem_strdup(l->name);
     const char *base = copy ? arena_strdup(l->want->arena, dirname(copy)) : NULL;
-    struct oci_options options = {.base = base};
+    struct oci_options options = {.base = base, .cancel = &l->cancelled};
     if (store_new(NULL, &options, &l->store, err) < 0)
         return -1;
     for (size_t i = 0; i < l->want->n_images; i++) {

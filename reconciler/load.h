@@ -11,7 +11,10 @@
 #include "reconciler/out_text.h"
 #include "schema/tree.h"
 
+#include <stdatomic.h>
+
 struct loaded {
+    atomic_bool cancelled; /* what the store does on this machine ends soon */
     const char *name;   /* the file as given; "-": stdin */
     struct text text;   /* as read */
     struct want *want;

@@ -1,11 +1,13 @@
 #include "reconciler/commands.h"
 #include "reconciler/out_text.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
 int main(int argc, char **argv)
 {
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe or connection is an error that is told, not an end */
     struct options o;
     struct error *err = NULL;
     if (cli_parse(argc, argv, &o, &err) < 0) {

@@ -77,8 +77,8 @@ static int run(struct fan *f, unsigned concurrency)
         struct task *t = f->runner.wait(f->runner.ctx, HUGE_VAL, &signal);
         if (signal && !came) {
             came = signal;
-            for (size_t i = 0; f->context->cancel && i < f->next; i++)
-                f->context->cancel(f->context->ctx, (int)i);
+            if (f->context->cancel)
+                f->context->cancel(f->context->ctx, -1);
         }
         if (!t)
             continue;

@@ -13,7 +13,7 @@ struct probe_context {
     void (*local)(void *ctx, struct have *h);
     /* On the calling thread: this host was looked at; error: why it could not be. */
     void (*looked)(void *ctx, int node, const struct error *error);
-    /* On the calling thread: the node's running calls end soon, with an error. */
+    /* On the calling thread: the node's running calls end soon, with an error; -1: all calls, and later ones. */
     void (*cancel)(void *ctx, int node);
     void *ctx;
 };

@@ -69,13 +69,15 @@ static void looked(void *ctx, int node, const struct error *error)
     fputs(text_str(&t), stderr);
 }
 
-/* While looking, a signal ends all looks; later the scheduler decides. One call that overran its time is left to the
- * deadlines of its connection. */
 static void cancel(void *ctx, int node)
 {
     struct session *s = ctx;
-    if (node < 0 || s->looking)
-        world_ssh_cancel_all(s->world);
+    if (node >= 0) {
+        world_ssh_cancel(s->world, node);
+        return;
+    }
+    atomic_store(&s->loaded.cancelled, true);
+    world_ssh_cancel_all(s->world);
 }
 
 int session_open(const struct options *o, struct session *s)
@@ -86,8 +88,9 @@ int session_open(const struct options *o, struct session *s)
     s->err = style_of(STDERR_FILENO, cli_on(o, FLAG_NO_COLOR));
     s->err.json = str_eq(o->flags[FLAG_LOG_FORMAT], "json");
     raise_limits();
-    if (signals_init(&err) < 0 || load_file(o, &s->err, &s->loaded, &err) < 0 || load_images(&s->err, &s->loaded, &err) < 0 ||
-        load_targets(o, &s->loaded, &err) < 0)
+    /* until nodes are talked to, a signal ends the process at once, as anybody expects */
+    if (load_file(o, &s->err, &s->loaded, &err) < 0 || load_images(&s->err, &s->loaded, &err) < 0 ||
+        load_targets(o, &s->loaded, &err) < 0 || signals_init(&err) < 0)
         return session_fail(&s->err, &err);
     struct world_ssh_params params = {s->loaded.want, s->loaded.targets, s->loaded.want->n_hosts};
     if (world_ssh_new(&params, &s->world, &err) < 0 || pool_new(session_concurrency(s), &s->pool, &err) < 0)
@@ -95,10 +98,8 @@ int session_open(const struct options *o, struct session *s)
     s->context = (struct probe_context){.world = s->world, .want = s->loaded.want, .local = local_facts, .looked = looked, .cancel = cancel, .ctx = s};
     struct runner runner = pool_runner(s->pool);
     double began = runner.now(runner.ctx);
-    s->looking = true;
     if (probe_all(&s->context, runner, session_concurrency(s), &s->seen, &err) < 0)
         return session_fail(&s->err, &err);
-    s->looking = false;
     s->probed_s = runner.now(runner.ctx) - began;
     /* above this many, only nodes that have something to do keep their connection */
     enum { KEEP_OPEN = 200 };
@@ -110,10 +111,7 @@ int session_open(const struct options *o, struct session *s)
 static int look_again(struct session *s, struct error **err)
 {
     struct probe_result seen = {0};
-    s->looking = true;
-    int r = probe_all(&s->context, pool_runner(s->pool), session_concurrency(s), &seen, err);
-    s->looking = false;
-    if (r < 0)
+    if (probe_all(&s->context, pool_runner(s->pool), session_concurrency(s), &seen, err) < 0)
         return -1;
     probe_result_free(&s->seen);
     s->seen = seen;

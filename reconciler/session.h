@@ -15,7 +15,6 @@ struct session {
     struct probe_context context;
     struct probe_result seen;
     struct plan *plan;
-    bool looking;    /* nothing but the look is going on */
     double probed_s; /* how long the look took */
 };
 

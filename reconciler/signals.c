@@ -26,7 +26,6 @@ int signals_init(struct error **err)
 {
     if (pipe_fds[0] < 0 && pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) < 0)
         return error_errno(err, errno, "cannot make a pipe for signals");
-    signal(SIGPIPE, SIG_IGN);
     struct sigaction sa = {.sa_handler = handler, .sa_flags = SA_RESTART};
     sigemptyset(&sa.sa_mask);
     static const int caught[] = {SIGINT, SIGTERM};

@@ -19,7 +19,7 @@
 
 struct node {
     pthread_mutex_t turn;
-    struct transport_target target;
+    struct transport_target target; /* its cancel_fd is this node's own eventfd */
     struct transport *t;
     atomic_ulong connections, execs;
 };
@@ -30,7 +30,8 @@ struct world_ssh {
     struct ssh_config_cache *config;
     struct node *node;
     size_t n;
-    int cancel_fd; /* an eventfd, never read: once written, readable for ever */
+    int cancel_fd; /* of all: an eventfd, never read: once written, readable for ever */
+    atomic_bool cancelled;
 };
 
 static struct world_ssh *of(const struct world *w)
@@ -77,6 +78,16 @@ static int try_exec(struct node *n, const struct transport_exec *x, bool *ret_fr
     return transport_exec(n->t, x, ret, err);
 }
 
+/* A cancel that came too late for the call before ends nothing else; that of the whole world stands. */
+static void forget_cancel(struct world_ssh *w, struct node *n)
+{
+    eventfd_t old;
+    if (!atomic_load(&w->cancelled))
+        eventfd_read(n->target.cancel_fd, &old);
+    if (atomic_load(&w->cancelled)) /* it came between: what was read goes back */
+        eventfd_write(n->target.cancel_fd, 1);
+}
+
 int world_ssh_exec(struct world *w, int node, const struct transport_exec *x, bool again,
                    struct transport_result *ret, struct error **err)
 {
@@ -84,6 +95,7 @@ int world_ssh_exec(struct world *w, int node, const struct transport_exec *x, bo
     struct error *own = NULL, **e = err ? err : &own;
     bool fresh = false;
     pthread_mutex_lock(&n->turn);
+    forget_cancel(of(w), n);
     int rc = try_exec(n, x, &fresh, ret, e);
     /* An idle connection may have died unseen: nothing reached the node, so nothing is done twice. */
     bool retry = rc < 0 && (*e)->code == ERR_UNREACHABLE && n->t && ((!ret->sent && !fresh) || again);
@@ -228,7 +240,7 @@ int world_ssh_new(const struct world_ssh_params *p, struct world **ret, struct e
     for (size_t i = 0; i < p->n; i++) {
         pthread_mutex_init(&w->node[i].turn, NULL);
         w->node[i].target = p->targets[i];
-        w->node[i].target.cancel_fd = fd;
+        w->node[i].target.cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); /* -1: it cannot be cancelled */
         if (!w->node[i].target.config_cache)
             w->node[i].target.config_cache = w->config;
     }
@@ -252,6 +264,8 @@ void world_ssh_free(struct world *world)
     struct world_ssh *w = of(world);
     for (size_t i = 0; i < w->n; i++) {
         transport_close(w->node[i].t);
+        if (w->node[i].target.cancel_fd >= 0)
+            close(w->node[i].target.cancel_fd);
         pthread_mutex_destroy(&w->node[i].turn);
     }
     free(w->node);
@@ -261,9 +275,25 @@ void world_ssh_free(struct world *world)
     libssh2_exit();
 }
 
+void world_ssh_freep(struct world **w)
+{
+    world_ssh_free(*w);
+}
+
 void world_ssh_cancel_all(struct world *world)
 {
-    eventfd_write(of(world)->cancel_fd, 1);
+    struct world_ssh *w = of(world);
+    atomic_store(&w->cancelled, true);
+    eventfd_write(w->cancel_fd, 1);
+    for (size_t i = 0; i < w->n; i++)
+        world_ssh_cancel(world, (int)i);
+}
+
+void world_ssh_cancel(struct world *world, int node)
+{
+    int fd = of(world)->node[node].target.cancel_fd;
+    if (fd >= 0)
+        eventfd_write(fd, 1);
 }
 
 struct world_ssh_counters world_ssh_counters(struct world *world, int node)

@@ -18,11 +18,14 @@ struct world_ssh_params {
 int world_ssh_new(const struct world_ssh_params *p, struct world **ret, struct error **err);
 /* Closes all connections. No call may be running. NULL is fine. */
 void world_ssh_free(struct world *w);
+void world_ssh_freep(struct world **w);
 /* Closes the connection of one node (above 200 nodes: after the probe); the next call opens it again. Waits
  * for a running call. */
 void world_ssh_close(struct world *w, int node);
 /* From any thread: every running and later call ends with ERR_CANCELLED. Detached jobs go on. */
 void world_ssh_cancel_all(struct world *w);
+/* The same for the call that runs on this node now; later ones are not touched. */
+void world_ssh_cancel(struct world *w, int node);
 
 struct world_ssh_counters {
     unsigned long connections; /* opened, log-in included */

@@ -136,6 +136,32 @@ static void cancels(void **state)
     world_ssh_free(w);
 }
 
+static void *cancel_one(void *world)
+{
+    if (lab_await(exists, LAB "/waiting-too"))
+        world_ssh_cancel(world, 0);
+    return NULL;
+}
+
+static void cancels_one_call(void **state)
+{
+    (void)state;
+    struct world *w = new_world();
+    struct error *err = NULL;
+    pthread_t thread;
+    pthread_create(&thread, NULL, cancel_one, w);
+    struct world_script s = {.text = ": >" LAB "/waiting-too; sleep 60", .what = "wait"};
+    assert_int_equal(world_sh(w, 0, &s, NULL, &err), -1);
+    expect_error(err, ERR_CANCELLED, "");
+    pthread_join(thread, NULL);
+    world_ssh_cancel(w, 0); /* nothing runs: it is forgotten */
+    err = NULL;
+    struct world_script next = {.text = "true", .what = "go on"};
+    assert_int_equal(world_sh(w, 0, &next, NULL, &err), 0);
+    assert_int_equal(world_sh(w, 1, &next, NULL, &err), 0);
+    world_ssh_free(w);
+}
+
 int main(void)
 {
     int status;
@@ -144,6 +170,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_connection), cmocka_unit_test(failures_have_words), cmocka_unit_test(puts_files),
         cmocka_unit_test(observes),       cmocka_unit_test(threads_take_turns),  cmocka_unit_test(cancels),
+        cmocka_unit_test(cancels_one_call),
     };
     status = cmocka_run_group_tests_name("ssh_world", tests, world_set_up, NULL);
     return status > 100 ? 100 : status;
