@@ -26,10 +26,12 @@ int report_exit_code(const struct plan *p, const struct report *r)
 {
     if (r && r->interrupted)
         return 128 + r->signal;
-    bool failed = false, left = p->n_left_out > 0;
+    bool failed = false, left = p->n_left_out > 0, halted = false;
     for (size_t i = 0; r && i < r->n; i++) {
-        failed |= r->actions[i].outcome == OUTCOME_FAILED || r->actions[i].outcome == OUTCOME_SKIPPED;
-        left |= r->actions[i].outcome == OUTCOME_REFUSED;
+        enum outcome o = r->actions[i].outcome; /* what was skipped counts by what it was skipped for */
+        failed |= o == OUTCOME_FAILED;
+        left |= o == OUTCOME_REFUSED;
+        halted |= o == OUTCOME_CANCELLED; /* without a signal only the loss of the cluster's lease does that */
     }
-    return failed ? EXIT_FAILED : left ? EXIT_LEFT_OUT : EXIT_OK;
+    return halted ? EXIT_LOCKED : failed ? EXIT_FAILED : left ? EXIT_LEFT_OUT : EXIT_OK;
 }
