@@ -197,6 +197,15 @@ static bool cluster_exists(const struct want *w, const struct have *h)
     return false;
 }
 
+/* Something that was planned was not even begun, though nothing failed: the lease was lost. */
+static bool cut_short(const struct report *r)
+{
+    for (size_t i = 0; i < r->n; i++)
+        if (r->actions[i].outcome == OUTCOME_CANCELLED)
+            return true;
+    return false;
+}
+
 static void set_outcome(struct arena *a, struct value *status, const struct plan *p, const struct report *r,
                         const char *now)
 {
@@ -204,7 +213,7 @@ static void set_outcome(struct arena *a, struct value *status, const struct plan
     if (failures(p, r, &words)) {
         set(a, status, "phase", "ClusterFailed");
         set_condition(a, status, false, text_str(&words), now);
-    } else if (r && r->interrupted) {
+    } else if (r && (r->interrupted || cut_short(r))) {
         set(a, status, "phase", "ClusterInProcess");
     } else {
         set(a, status, "phase", "ClusterSuccess");

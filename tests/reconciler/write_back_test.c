@@ -185,6 +185,22 @@ static void phases(void **state)
     want_free(w);
 }
 
+static void halted_is_no_success(void **state)
+{
+    (void)state;
+    struct want *w = read_text(HEAD);
+    struct have *h = seen_of(w);
+    _cleanup_(arena_freep) struct arena *a = arena_new();
+    struct action actions[] = {{.id = "hosts.set/10.0.0.1"}, {.id = "kubeadm.init/10.0.0.1"}};
+    struct plan p = {.actions = actions, .n_actions = 2};
+    struct action_report ended[] = {{.outcome = OUTCOME_DONE}, {.outcome = OUTCOME_CANCELLED}};
+    struct report r = {.actions = ended, .n = 2};
+    const struct value *status = status_make(a, w, h, &p, &r, NOW);
+    assert_string_equal(value_text(value_get(status, "phase"), ""), "ClusterInProcess");
+    have_free(h);
+    want_free(w);
+}
+
 /* --- how it is written */
 
 static void settled(void **state)
@@ -296,7 +312,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(members_only),      TEST(secrets),       TEST(leaving),   TEST(settled),
-        TEST(changed_meanwhile), TEST(link_and_mode), TEST(elsewhere), TEST(phases),
+        TEST(changed_meanwhile), TEST(link_and_mode), TEST(elsewhere), TEST(phases), TEST(halted_is_no_success),
     };
     return cmocka_run_group_tests_name("write_back", tests, NULL, NULL) ? 1 : 0;
 }
