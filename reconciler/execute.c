@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-#define GIVE_UP_S 10.0    /* after cancelling, for workers to notice */
-#define FAR_AWAY 3600.0   /* a wait without a timer still looks up now and then */
+#define GIVE_UP_S 10.0  /* after cancelling, for workers to notice */
+#define FAR_AWAY 3600.0 /* a wait without a timer still looks up now and then */
 
 const struct view *scheduler_view(struct scheduler *s)
 {
@@ -124,11 +124,12 @@ static bool still_wanted(struct scheduler *s, int action)
 {
     _cleanup_(arena_freep) struct arena *a = arena_new();
     struct finding f = {.arena = a};
-    return slot_rules(s, action)->wants(scheduler_view(s), s->plan->actions[action].subject, &f) == VERDICT_YES;
+    return slot_rules(s, action)->wants(scheduler_view(s), s->plan->actions[action].subject, &f) ==
+           VERDICT_YES;
 }
 
-/* A cleaning action: runs whatever failed, but not where nothing of what it cleans up was begun and the facts show
- * nothing to clean either. */
+/* A cleaning action: runs whatever failed, but not where nothing of what it cleans up was begun and the facts
+ * show nothing to clean either. */
 static void decide_always(struct scheduler *s, int action)
 {
     const struct action *a = &s->plan->actions[action];
@@ -217,15 +218,17 @@ static void on_signal(struct scheduler *s, int signal)
         s->report->interrupted = true;
         s->report->signal = signal;
         s->stopping = true;
-        events_log(s->x->events, LEVEL_WARN,
-                   "interrupted: nothing new is started, %zu running %s may end; interrupt again to stop at once",
-                   s->n_active, s->n_active == 1 ? "action" : "actions");
+        events_log(
+            s->x->events, LEVEL_WARN,
+            "interrupted: nothing new is started, %zu running %s may end; interrupt again to stop at once",
+            s->n_active, s->n_active == 1 ? "action" : "actions");
         return;
     }
     if (s->cancelled)
         return;
-    events_log(s->x->events, LEVEL_WARN, "interrupted again: connections are closed; jobs that run on nodes go on "
-                                         "there, and the next run attaches to them");
+    events_log(s->x->events, LEVEL_WARN,
+               "interrupted again: connections are closed; jobs that run on nodes go on "
+               "there, and the next run attaches to them");
     s->cancelled = true;
     s->give_up_at = scheduler_now(s) + GIVE_UP_S;
     s->x->prober.cancel(s->x->prober.ctx, -1);
@@ -248,7 +251,8 @@ static double next_deadline(const struct scheduler *s)
 
 static void run_timers(struct scheduler *s)
 {
-    double now = scheduler_now(s) + 1e-6; /* sums of doubles: a wait to the very deadline must count as reached */
+    double now =
+        scheduler_now(s) + 1e-6; /* sums of doubles: a wait to the very deadline must count as reached */
     for (size_t i = s->n_active; i-- > 0;) {
         int action = s->active[i];
         double due = action_deadline(s, action);
@@ -374,7 +378,8 @@ bool execute(const struct execution *x, struct report **ret)
 {
     /* on the heap: an abandoned worker may still report progress through it */
     struct scheduler *s = mem_alloc(sizeof *s);
-    *s = (struct scheduler){.x = x, .plan = x->plan, .n = x->plan->n_actions, .start = x->runner.now(x->runner.ctx)};
+    *s = (struct scheduler){
+        .x = x, .plan = x->plan, .n = x->plan->n_actions, .start = x->runner.now(x->runner.ctx)};
     set_up(s);
     bool all_ended = loop(s);
     *ret = s->report;

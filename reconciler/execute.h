@@ -1,6 +1,7 @@
-/* Runs a plan: actions in parallel, in an order that keeps both kinds of edge, each one verified by reading its facts
- * again. The scheduler is one thread and knows neither threads nor time: a runner does tasks and tells the time, so
- * that tests drive every schedule with scripted outcomes and a virtual clock (as ninja's CommandRunner does). */
+/* Runs a plan: actions in parallel, in an order that keeps both kinds of edge, each one verified by reading
+ * its facts again. The scheduler is one thread and knows neither threads nor time: a runner does tasks and
+ * tells the time, so that tests drive every schedule with scripted outcomes and a virtual clock (as ninja's
+ * CommandRunner does). */
 #ifndef RECONCILER_EXECUTE_H
 #define RECONCILER_EXECUTE_H
 
@@ -19,8 +20,8 @@ struct task {
 struct runner {
     double (*now)(void *ctx); /* seconds, never going back */
     void (*start)(void *ctx, struct task *t);
-    /* Blocks until a task's work ended, a signal came, or now() reached the deadline. Returns the ended task, or
-     * NULL; *ret_signal is the signal's number, or 0. */
+    /* Blocks until a task's work ended, a signal came, or now() reached the deadline. Returns the ended task,
+     * or NULL; *ret_signal is the signal's number, or 0. */
     struct task *(*wait)(void *ctx, double deadline, int *ret_signal);
     void *ctx;
 };
@@ -34,7 +35,8 @@ struct prober {
     void (*drop)(void *ctx, void *seen); /* frees what will not be merged */
     /* On the main thread: have->stored and have->rendered from the local store. */
     void (*refresh_local)(void *ctx, struct have *h);
-    /* From the main thread: the node's running calls end soon, with an error; -1: those of all nodes, and local ones. */
+    /* From the main thread: the node's running calls end soon, with an error; -1: those of all nodes, and
+     * local ones. */
     void (*cancel)(void *ctx, int node);
     void *ctx;
 };
@@ -59,13 +61,14 @@ struct execution {
     struct recorder recorder; /* functions may be NULL */
     struct events *events;    /* or NULL */
     unsigned concurrency;     /* tasks at once; 0 counts as 1 */
-    /* Asked before each start: NULL, or why nothing may be started any more (the lease was lost). May be NULL. */
+    /* Asked before each start: NULL, or why nothing may be started any more (the lease was lost). May be
+     * NULL. */
     const char *(*halted)(void *ctx);
     void *halted_ctx;
 };
 
-/* Returns when every action has ended. False: it gave up on workers that did not end although cancelled; they still
- * hold what they were given, so the caller must leave the process without freeing it. */
+/* Returns when every action has ended. False: it gave up on workers that did not end although cancelled; they
+ * still hold what they were given, so the caller must leave the process without freeing it. */
 bool execute(const struct execution *x, struct report **ret);
 
 #endif

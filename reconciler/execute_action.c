@@ -313,7 +313,8 @@ static void run_failed(struct scheduler *s, int action, struct error *e)
         run(s, action);
         return;
     }
-    bool answers = e->code != ERR_UNREACHABLE && e->code != ERR_HOST_KEY && e->code != ERR_AUTH && !slot->killed;
+    bool answers =
+        e->code != ERR_UNREACHABLE && e->code != ERR_HOST_KEY && e->code != ERR_AUTH && !slot->killed;
     if (slot->node >= 0 && rules->proof && answers && !s->cancelled) {
         slot->error = e; /* guards of later actions must know what this one left behind */
         observe(s, action, slot->node, rules->proof, PHASE_AFTERMATH);

@@ -5,9 +5,9 @@
 #include "reconciler/execute.h"
 
 enum phase {
-    PHASE_WAITING,   /* for what it needs */
-    PHASE_READY,     /* for its node, a lock, a free worker */
-    PHASE_CHECKING,  /* the cluster's facts are read again, for its guard */
+    PHASE_WAITING,  /* for what it needs */
+    PHASE_READY,    /* for its node, a lock, a free worker */
+    PHASE_CHECKING, /* the cluster's facts are read again, for its guard */
     PHASE_RUNNING,
     PHASE_OBSERVING, /* its facts are read again */
     PHASE_SETTLING,  /* they do not say so yet: waits for the next look */
@@ -52,17 +52,17 @@ struct scheduler {
     struct report *report;
     struct slot *slots;
     size_t n, n_ended, in_flight;
-    int *dependents;          /* action i: dependents[dependents_of[i]] … before dependents_of[i + 1] */
+    int *dependents; /* action i: dependents[dependents_of[i]] … before dependents_of[i + 1] */
     size_t *dependents_of;
-    int *settled;             /* queue: all they wait for has ended; each action stands in it once */
+    int *settled; /* queue: all they wait for has ended; each action stands in it once */
     size_t settled_head, settled_tail;
-    int *ready;               /* heap: smallest index first */
+    int *ready; /* heap: smallest index first */
     size_t n_ready;
-    int *active;              /* started and not ended, in no order */
+    int *active; /* started and not ended, in no order */
     size_t n_active;
-    int *node_holder;                   /* per host: the action that has its session; -1: none */
-    int lock_holder;                    /* LOCK_CONTROL_PLANE; -1: free */
-    struct view *view;                  /* settled; NULL: facts changed since */
+    int *node_holder;  /* per host: the action that has its session; -1: none */
+    int lock_holder;   /* LOCK_CONTROL_PLANE; -1: free */
+    struct view *view; /* settled; NULL: facts changed since */
     double start;
     double give_up_at; /* 0: not cancelled */
     bool stopping;     /* start nothing new but what cleans up */
@@ -89,7 +89,8 @@ bool action_proved(struct scheduler *s, int action, struct text *why_not); /* by
 void action_task_ended(struct scheduler *s, struct job *j);
 void action_timer(struct scheduler *s, int action);
 double action_deadline(const struct scheduler *s, int action); /* when action_timer is due; 0: never */
-void action_cancel(struct scheduler *s, int action); /* connections are closed already: what only waits ends now */
+void action_cancel(struct scheduler *s,
+                   int action); /* connections are closed already: what only waits ends now */
 void job_free(struct scheduler *s, struct job *j);
 
 #endif

@@ -42,8 +42,8 @@ static int append(struct journal *j, const struct value *v, struct error **err)
     /* one write with O_APPEND: lines of two runs never mix */
     ssize_t n = write(j->fd, line.data, line.len);
     if (n != (ssize_t)line.len || fsync(j->fd) < 0)
-        return error_errno(err, n >= 0 && n != (ssize_t)line.len ? ENOSPC : errno, "cannot write the journal in %s",
-                           j->dir);
+        return error_errno(err, n >= 0 && n != (ssize_t)line.len ? ENOSPC : errno,
+                           "cannot write the journal in %s", j->dir);
     return 0;
 }
 

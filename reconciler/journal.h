@@ -1,6 +1,6 @@
-/* What was begun and what ended, one JSON object per line, synced before the action starts: it survives kill -9 and
- * the loss of power, and the next run can say what was cut off. In $XDG_STATE_HOME/reconcile/CLUSTER/, 0600; beside
- * it the full log of each of the last runs. No secrets: ids, outcomes and errors only. */
+/* What was begun and what ended, one JSON object per line, synced before the action starts: it survives kill
+ * -9 and the loss of power, and the next run can say what was cut off. In $XDG_STATE_HOME/reconcile/CLUSTER/,
+ * 0600; beside it the full log of each of the last runs. No secrets: ids, outcomes and errors only. */
 #ifndef RECONCILER_JOURNAL_H
 #define RECONCILER_JOURNAL_H
 
@@ -12,7 +12,8 @@ struct journal;
 
 struct journal_params {
     const char *cluster;
-    const char *clusterfile; /* as given; "-" for stdin: runs of other files of the same cluster's name are not ours */
+    const char *clusterfile; /* as given; "-" for stdin: runs of other files of the same cluster's name are
+                                not ours */
     const char *dir;         /* NULL: the state directory of XDG */
     const char *run;         /* the run's id; NULL: a new one */
 };
@@ -31,7 +32,8 @@ const char *journal_run(const struct journal *j); /* the run's id */
 FILE *journal_log(const struct journal *j);       /* the full log, for log_file_sink */
 const char *journal_log_path(const struct journal *j);
 
-/* $XDG_STATE_HOME/reconcile, else ~/.local/state/reconcile; yours. ERR_NOT_FOUND: no home directory is known. */
+/* $XDG_STATE_HOME/reconcile, else ~/.local/state/reconcile; yours. ERR_NOT_FOUND: no home directory is known.
+ */
 int journal_state_dir(char **ret, struct error **err);
 
 #endif

@@ -180,7 +180,8 @@ char *local_boot(void)
     return mem_printf("%.*s/%s", (int)strcspn(text_str(&t), "\n"), text_str(&t), ns);
 }
 
-/* Field 22 of /proc/PID/stat: start time in ticks since boot (proc(5)); the command may hold spaces and brackets. */
+/* Field 22 of /proc/PID/stat: start time in ticks since boot (proc(5)); the command may hold spaces and
+ * brackets. */
 static unsigned long long start_time(long pid)
 {
     char path[64];

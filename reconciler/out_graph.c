@@ -18,7 +18,8 @@ static void add_label(struct text *out, const char *s, bool mermaid)
     }
 }
 
-/* Consecutive boxes of one node would be ideal, but the order of actions is the plan's: colour groups them instead. */
+/* Consecutive boxes of one node would be ideal, but the order of actions is the plan's: colour groups them
+ * instead. */
 static const char *fill(const struct plan_print *p, const struct action *a)
 {
     const struct kind_rules *r = p->rules[a->kind];
@@ -38,8 +39,10 @@ static void dot_edges(struct text *out, size_t to, const int *from, size_t n, co
 void out_graph_dot(struct text *out, const struct plan_print *p)
 {
     const struct plan *plan = p->plan;
-    text_add(out, "digraph reconcile {\n  rankdir=LR;\n  node [shape=box, style=filled, fontname=\"sans-serif\"];\n"
-                  "  label=\"");
+    text_add(
+        out,
+        "digraph reconcile {\n  rankdir=LR;\n  node [shape=box, style=filled, fontname=\"sans-serif\"];\n"
+        "  label=\"");
     add_label(out, p->want->cluster, false);
     text_add(out, ": solid needs, dashed after\";\n");
     for (size_t i = 0; i < plan->n_actions; i++) {

@@ -64,8 +64,8 @@ struct value *json_error(struct arena *a, const struct error *e)
     return v;
 }
 
-static struct value *one_action(struct arena *a, const struct want *w, const struct plan *p, const struct report *r,
-                                size_t i)
+static struct value *one_action(struct arena *a, const struct want *w, const struct plan *p,
+                                const struct report *r, size_t i)
 {
     const struct action_report *x = &r->actions[i];
     struct value *v = value_map(a);

@@ -87,7 +87,8 @@ static void add_change(struct text *out, const struct style *s, const struct cha
     text_addc(out, '\n');
 }
 
-static void add_action(struct text *out, const struct style *s, const struct plan_print *p, size_t i, bool verbose)
+static void add_action(struct text *out, const struct style *s, const struct plan_print *p, size_t i,
+                       bool verbose)
 {
     const struct action *a = &p->plan->actions[i];
     const struct kind_rules *r = rules_of(p, a);
@@ -238,7 +239,8 @@ static struct value *one_action(struct arena *a, const struct plan_print *p, con
 struct value *out_plan_json(struct arena *a, const struct plan_print *p)
 {
     const struct plan *plan = p->plan;
-    struct value *v = value_map(a), *actions = value_list(a), *left = value_list(a), *warnings = value_list(a);
+    struct value *v = value_map(a), *actions = value_list(a), *left = value_list(a),
+                 *warnings = value_list(a);
     value_set(a, v, "formatVersion", value_string(a, "plan/1"));
     value_set(a, v, "cluster", value_string(a, p->want->cluster));
     value_set(a, v, "empty", value_bool(a, plan->n_actions == 0));

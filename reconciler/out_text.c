@@ -220,9 +220,13 @@ static void add_sums(struct text *out, const struct style *s, const struct repor
         end = r->actions[i].ended > end ? r->actions[i].ended : end;
     }
     bool bad = sums[OUTCOME_DONE] != r->n;
-    style_add(out, s, bad ? COLOUR_YELLOW : COLOUR_GREEN, r->interrupted ? "Interrupted" : bad ? "Ended" : "Done");
+    style_add(out, s, bad ? COLOUR_YELLOW : COLOUR_GREEN,
+              r->interrupted ? "Interrupted"
+              : bad          ? "Ended"
+                             : "Done");
     text_addf(out, ": %zu of %zu %s done", sums[OUTCOME_DONE], r->n, out_plural(r->n, "action", "actions"));
-    static const enum outcome others[] = {OUTCOME_FAILED, OUTCOME_SKIPPED, OUTCOME_REFUSED, OUTCOME_CANCELLED};
+    static const enum outcome others[] = {OUTCOME_FAILED, OUTCOME_SKIPPED, OUTCOME_REFUSED,
+                                          OUTCOME_CANCELLED};
     for (size_t i = 0; i < ARRAY_LEN(others); i++)
         if (sums[others[i]])
             text_addf(out, ", %zu %s", sums[others[i]],

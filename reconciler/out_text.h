@@ -1,5 +1,5 @@
-/* How text for people looks: colours where they are welcome, errors with all they know, times. Everything that may
- * come from a node passes text_add_safe on its way here. */
+/* How text for people looks: colours where they are welcome, errors with all they know, times. Everything
+ * that may come from a node passes text_add_safe on its way here. */
 #ifndef RECONCILER_OUT_TEXT_H
 #define RECONCILER_OUT_TEXT_H
 
@@ -9,9 +9,9 @@
 
 struct style {
     bool colour;
-    bool live;  /* a terminal that can redraw lines */
-    bool json;  /* no text at all: one JSON object a line */
-    int width;  /* of the terminal; 0: unknown */
+    bool live; /* a terminal that can redraw lines */
+    bool json; /* no text at all: one JSON object a line */
+    int width; /* of the terminal; 0: unknown */
 };
 
 enum colour { COLOUR_NONE, COLOUR_BOLD, COLOUR_DIM, COLOUR_RED, COLOUR_GREEN, COLOUR_YELLOW, COLOUR_BLUE };

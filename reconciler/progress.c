@@ -138,9 +138,10 @@ static void keep(struct progress *p, const struct event *e)
         if (!r)
             break;
         free(r->words);
-        r->words = e->kind == EVENT_RETRY    ? mem_strdup("once more")
-                   : e->kind == EVENT_VERIFY ? mem_printf("waiting: %s", e->text ? e->text : "its facts are read")
-                                             : mem_strdup(e->text);
+        r->words = e->kind == EVENT_RETRY ? mem_strdup("once more")
+                   : e->kind == EVENT_VERIFY
+                       ? mem_printf("waiting: %s", e->text ? e->text : "its facts are read")
+                       : mem_strdup(e->text);
         break;
     case EVENT_END:
         if (r)
@@ -188,7 +189,9 @@ static void say(struct progress *p, const struct event *e, struct text *out)
     case EVENT_LOG:
         if (e->level >= LEVEL_WARN || e->level == LEVEL_DEBUG)
             style_add(out, &p->p.style,
-                      e->level == LEVEL_ERROR ? COLOUR_RED : e->level == LEVEL_WARN ? COLOUR_YELLOW : COLOUR_DIM,
+                      e->level == LEVEL_ERROR  ? COLOUR_RED
+                      : e->level == LEVEL_WARN ? COLOUR_YELLOW
+                                               : COLOUR_DIM,
                       level_name(e->level));
         text_add(out, out->len ? ": " : "");
         text_add_safe(out, e->text, 2000);
@@ -251,7 +254,8 @@ static void json_line(const struct event *e, struct text *out)
     struct value *v = value_map(a);
     wall_clock(&time);
     set(a, v, "time", text_str(&time));
-    set(a, v, "level", level_name(e->kind == EVENT_END && e->outcome == OUTCOME_FAILED ? LEVEL_ERROR : e->level));
+    set(a, v, "level",
+        level_name(e->kind == EVENT_END && e->outcome == OUTCOME_FAILED ? LEVEL_ERROR : e->level));
     set(a, v, "event", event_name(e->kind));
     set(a, v, "action", e->id);
     set(a, v, "node", e->node);

@@ -1,5 +1,5 @@
-/* Sinks of events for stderr: live lines on a terminal, plain lines elsewhere, one JSON object per line, and the full
- * log of a run in a file. */
+/* Sinks of events for stderr: live lines on a terminal, plain lines elsewhere, one JSON object per line, and
+ * the full log of a run in a file. */
 #ifndef RECONCILER_PROGRESS_H
 #define RECONCILER_PROGRESS_H
 
@@ -12,7 +12,7 @@ enum log_format { LOG_TEXT, LOG_JSON };
 
 struct progress_params {
     FILE *out;
-    struct style style;       /* live: redraw */
+    struct style style; /* live: redraw */
     enum log_format format;
     enum level least;         /* nothing below is shown; LEVEL_DEBUG also shows what nodes say */
     double (*now)(void *ctx); /* seconds, as the runner's */

@@ -1,5 +1,5 @@
-/* SIGINT and SIGTERM as something to wait for: handlers write to a pipe, the main thread polls it. A third one kills
- * the process at once, whatever it hangs in. */
+/* SIGINT and SIGTERM as something to wait for: handlers write to a pipe, the main thread polls it. A third
+ * one kills the process at once, whatever it hangs in. */
 #ifndef RECONCILER_SIGNALS_H
 #define RECONCILER_SIGNALS_H
 

@@ -92,9 +92,24 @@ static void retries_once_what_may_be(void **state)
 {
     (void)state;
     struct act a[] = {
-        {.id = "a", .node = 0, .kind = KIND_RETRIES, .needs = NONE, .after = NONE, .fails = {ERR_UNREACHABLE}},
-        {.id = "b", .node = 1, .kind = KIND_RETRIES, .needs = NONE, .after = NONE, .fails = {ERR_TIMEOUT, ERR_TIMEOUT}},
-        {.id = "c", .node = 2, .kind = KIND_RETRIES, .needs = NONE, .after = NONE, .fails = {ERR_REMOTE_EXIT}},
+        {.id = "a",
+         .node = 0,
+         .kind = KIND_RETRIES,
+         .needs = NONE,
+         .after = NONE,
+         .fails = {ERR_UNREACHABLE}},
+        {.id = "b",
+         .node = 1,
+         .kind = KIND_RETRIES,
+         .needs = NONE,
+         .after = NONE,
+         .fails = {ERR_TIMEOUT, ERR_TIMEOUT}},
+        {.id = "c",
+         .node = 2,
+         .kind = KIND_RETRIES,
+         .needs = NONE,
+         .after = NONE,
+         .fails = {ERR_REMOTE_EXIT}},
         {.id = "d", .node = 3, .kind = KIND_PLAIN, .needs = NONE, .after = NONE, .fails = {ERR_UNREACHABLE}},
     };
     _cleanup_(report_freep) struct report *r = play(a, 4, 8);

@@ -32,7 +32,17 @@ struct act {
     double started[2], ended;
 };
 
-enum { KIND_PLAIN, KIND_SETTLES, KIND_RETRIES, KIND_ALWAYS, KIND_LOCKED, KIND_GUARDED, KIND_LOCAL, KIND_BARE, KINDS };
+enum {
+    KIND_PLAIN,
+    KIND_SETTLES,
+    KIND_RETRIES,
+    KIND_ALWAYS,
+    KIND_LOCKED,
+    KIND_GUARDED,
+    KIND_LOCAL,
+    KIND_BARE,
+    KINDS
+};
 
 static struct {
     struct act *acts;
@@ -46,8 +56,8 @@ static struct {
     double signal_at[3]; /* 0: none */
     int n_signals;
     const char *guard_says, *halted;
-    int clean_wanted;    /* the node on whose facts a cleaning action is wanted */
-    bool stuck;          /* workers never end */
+    int clean_wanted; /* the node on whose facts a cleaning action is wanted */
+    bool stuck;       /* workers never end */
     int local_refreshes, cancels, begins, ends;
     char log[4096];
 } scene;
@@ -111,12 +121,37 @@ static enum lock lock(const struct view *v, struct subject s)
 }
 
 static const struct kind_rules rules[KINDS] = {
-    [KIND_PLAIN] = {.name = "plain", .title = "plain", .wants = wants, .proved = proved, .proof = SECTION_ROOTFS, .timeout_s = 60},
-    [KIND_SETTLES] = {.name = "settles", .title = "settles", .wants = wants, .proved = proved, .proof = SECTION_ROOTFS, .settle_s = 10},
-    [KIND_RETRIES] = {.name = "retries", .title = "retries", .wants = wants, .proved = proved, .proof = SECTION_ROOTFS, .retry = true},
+    [KIND_PLAIN] = {.name = "plain",
+                    .title = "plain",
+                    .wants = wants,
+                    .proved = proved,
+                    .proof = SECTION_ROOTFS,
+                    .timeout_s = 60},
+    [KIND_SETTLES] = {.name = "settles",
+                      .title = "settles",
+                      .wants = wants,
+                      .proved = proved,
+                      .proof = SECTION_ROOTFS,
+                      .settle_s = 10},
+    [KIND_RETRIES] = {.name = "retries",
+                      .title = "retries",
+                      .wants = wants,
+                      .proved = proved,
+                      .proof = SECTION_ROOTFS,
+                      .retry = true},
     [KIND_ALWAYS] = {.name = "always", .title = "always", .wants = clean_wants, .always = true},
-    [KIND_LOCKED] = {.name = "locked", .title = "locked", .wants = wants, .proved = proved, .proof = SECTION_ROOTFS, .lock = lock},
-    [KIND_GUARDED] = {.name = "guarded", .title = "guarded", .wants = wants, .guard = guard, .proved = proved, .proof = SECTION_ROOTFS},
+    [KIND_LOCKED] = {.name = "locked",
+                     .title = "locked",
+                     .wants = wants,
+                     .proved = proved,
+                     .proof = SECTION_ROOTFS,
+                     .lock = lock},
+    [KIND_GUARDED] = {.name = "guarded",
+                      .title = "guarded",
+                      .wants = wants,
+                      .guard = guard,
+                      .proved = proved,
+                      .proof = SECTION_ROOTFS},
     [KIND_LOCAL] = {.name = "local", .title = "local", .wants = wants, .local = true, .proved = local_proved},
     [KIND_BARE] = {.name = "bare", .title = "bare", .wants = wants},
 };
@@ -221,7 +256,8 @@ static struct task *fake_wait(void *ctx, double deadline, int *ret_signal)
         if (scene.flying[i].ends < scene.flying[next].ends)
             next = i;
     double until = scene.n_flying && scene.flying[next].ends <= deadline ? scene.flying[next].ends : deadline;
-    if (scene.n_signals < 3 && scene.signal_at[scene.n_signals] > 0 && scene.signal_at[scene.n_signals] <= until) {
+    if (scene.n_signals < 3 && scene.signal_at[scene.n_signals] > 0 &&
+        scene.signal_at[scene.n_signals] <= until) {
         scene.now = scene.signal_at[scene.n_signals++];
         *ret_signal = SIGINT;
         return NULL;
@@ -271,7 +307,8 @@ static size_t count(const int *list)
 static struct report *play(struct act *acts, size_t n, unsigned concurrency)
 {
     struct want *w = cluster_want(false);
-    static const char *const addresses[] = {"10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6"};
+    static const char *const addresses[] = {"10.0.0.1", "10.0.0.2", "10.0.0.3",
+                                            "10.0.0.4", "10.0.0.5", "10.0.0.6"};
     for (int i = 0; i < 6; i++)
         add_host(w, addresses[i], i == 0 ? ROLE_MASTER : ROLE_NODE, true);
     cluster_finish(w);
@@ -317,7 +354,10 @@ static int reset_scene(void **state)
     return 0;
 }
 
-#define NONE {-1}
+#define NONE                                                                                                 \
+    {                                                                                                        \
+        -1                                                                                                   \
+    }
 #define OUTCOME(r, i, o) assert_string_equal(outcome_name((r)->actions[i].outcome), outcome_name(o))
 
 #define TEST(f) cmocka_unit_test_setup(f, reset_scene)
