@@ -173,7 +173,7 @@ static void judge_existence(struct view *v)
         const char *address = view_host(v, n)->address;
         if (has_our_files(v, n) && view_is_master(v, n)) {
             exists = true;
-        } else if (view_is_master(v, n) && (!reached(v, n) || !files_known(v, n) ||
+        } else if (view_is_master(v, n) && (!reached(v, n) || !files_known(v, n) || state(v, n, FACT_CA) == TRI_UNKNOWN ||
                                             (view_has_files(v, n) && state(v, n, FACT_OURS) == TRI_UNKNOWN))) {
             note(&unknown, arena_printf(v->arena, "master %s could not be looked at (%s), so it cannot be told whether a "
                                                   "cluster exists already",

@@ -158,7 +158,7 @@ static void law_begin(struct law *l, const struct want *w, const struct have *h)
                 bool attempt = have_fact(h, n, FACT_ATTEMPT)->state == TRI_TRUE;
                 l->had_cluster |= x->state == TRI_TRUE && !attempt && (f != FACT_CA || master) &&
                                   !(f == FACT_CA && have_is(h, n, FACT_CA_STAMP, x->value));
-                l->unknown_master |= master && x->state == TRI_UNKNOWN && f != FACT_CA;
+                l->unknown_master |= master && x->state == TRI_UNKNOWN;
             }
         l->api |= have_fact(h, n, FACT_API_ANSWERS)->state == TRI_TRUE;
         if (have_fact(h, n, FACT_ETCD_MEMBER)->state == TRI_TRUE) {
